@@ -1,0 +1,1 @@
+"""All that a connector may import: protocol, records, errors, HTTP client, registry, testing kit."""

@@ -1,0 +1,92 @@
+"""The connector protocol: what a CRM or dialer must offer, and the extras found by `isinstance`.
+
+Nothing to inherit. A connector is made by `Class(options, client="acme")`, must not do I/O before its first call, and
+may be used by one thread at a time (it may use threads inside one call).
+
+Before each request a connector calls `fence.check(timeout_seconds)`; `sdk.http` does so by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import ClassVar, Literal, Protocol, runtime_checkable
+
+from pydantic import BaseModel
+
+from syncd.sdk.errors import Problem
+from syncd.sdk.records import Change, Cursor, Fields, Outcome, Page, Record, StreamSpec, SyncKey
+
+Role = Literal["crm", "dialer"]
+
+READ_ONLY = "read only"
+
+
+class Connector(Protocol):
+    """One far system of one client."""
+
+    Options: ClassVar[type[BaseModel]]
+    role: ClassVar[Role]
+
+    @property
+    def streams(self) -> Mapping[str, StreamSpec]:
+        """The streams that this instance offers, by name ("leads", "calls")."""
+
+    def clock(self) -> datetime:
+        """The far system's own time (aware, UTC). Raises AuthFailed, RetryLater."""
+
+    def check(self) -> list[Problem]:
+        """What would keep this connector from working: reachability, credentials, permissions, configured names.
+        Never raises for what it finds; must not change anything and must not risk an account lock-out."""
+
+    def pull(self, stream: str, since: Cursor | None, until: datetime, fields: Sequence[str]) -> Iterator[Page]:
+        """All records changed at or after `since` (None: all) and before or at `until`, oldest first.
+
+        `fields` names the fields the caller will look at. Records may repeat; none may be missing. A page's cursor
+        never goes back and differs from the one before. Raises AuthFailed, RetryLater, QuotaExhausted."""
+
+    def get(self, stream: str, ids: Sequence[str], fields: Sequence[str] = ()) -> list[Record]:
+        """The records of these ids that exist, in any order; deleted ones have `deleted` set or are absent."""
+
+    def find(self, stream: str, key: SyncKey, near: Fields) -> list[Record]:
+        """All records that carry `key` (and its marker, where it has one); `near` has the spec's `near` fields."""
+
+    def write(self, stream: str, changes: Sequence[Change]) -> Sequence[Outcome]:
+        """Apply the changes; one outcome per change, in order, errors included. Raising means all are Ambiguous."""
+
+    def close(self) -> None:
+        """Release connections; may be called twice."""
+
+
+@runtime_checkable
+class Canonicalises(Protocol):
+    """Extra: knows how the far system will store what is sent."""
+
+    def canonical(self, stream: str, fields: Fields) -> dict[str, str | None]:
+        """Given fields as they would be sent, return them as they would be read back afterwards."""
+
+
+@runtime_checkable
+class FindsMany(Protocol):
+    """Extra: can look up many keys in few requests."""
+
+    def find_many(self, stream: str, keys: Sequence[tuple[SyncKey, Fields]]) -> list[list[Record]]:
+        """`find` for each, in order."""
+
+
+@runtime_checkable
+class ListsFields(Protocol):
+    """Extra: knows the fields of a stream."""
+
+    def field_names(self, stream: str) -> Mapping[str, str]:
+        """Field name → a word on its type and limits ("text 30", "instant"); READ_ONLY for one that cannot be written.
+        Raises AuthFailed, RetryLater, UserError."""
+
+
+@runtime_checkable
+class ChecksValues(Protocol):
+    """Extra: knows which values of a field exist on the far side (a dialer's lists, a CRM's owners)."""
+
+    def check_values(self, stream: str, values: Mapping[str, Collection[str]]) -> list[Problem]:
+        """Each mapped field → the fixed values that may be written to it; a problem's place is the field. Like `check`,
+        and asked only after it found nothing fatal."""

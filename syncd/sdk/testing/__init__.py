@@ -1,0 +1,1 @@
+"""The testing kit: a far system in memory and a connector that fails on demand."""
