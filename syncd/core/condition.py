@@ -1,0 +1,66 @@
+"""Conditions on a record's fields: `where`, `opt_out` and the `when` of a rule."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from syncd.sdk import records
+
+_TRUE = frozenset({"true", "1", "yes", "y", "t", "on"})
+
+
+@dataclass(frozen=True, slots=True)
+class Test:
+    """One test of one field.
+
+    `in` / `not_in`: the text equals one of `values` (case-insensitive, blank equals NULL); `true` / `false`: reads as
+    yes or not (true, 1, yes, y, t, on); `set` / `blank`: holds something or not.
+    """
+
+    __test__ = False  # not a test class, whatever pytest thinks of the name
+
+    field: str
+    op: Literal["in", "not_in", "true", "false", "set", "blank"]
+    values: tuple[str, ...] = ()
+
+    def __call__(self, fields: records.Fields) -> bool:
+        """Whether these fields pass."""
+        value = (fields.get(self.field) or "").strip().casefold()
+        match self.op:
+            case "in":
+                return value in self.values
+            case "not_in":
+                return value not in self.values
+            case "true":
+                return value in _TRUE
+            case "false":
+                return value not in _TRUE
+            case "set":
+                return value != ""
+            case "blank":
+                return value == ""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """All of these tests; without any it is true."""
+
+    tests: tuple[Test, ...] = ()
+
+    def __call__(self, fields: records.Fields) -> bool:
+        """Whether these fields pass every test."""
+        return all(test(fields) for test in self.tests)
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The fields that it looks at."""
+        return tuple(test.field for test in self.tests)
+
+
+def one_of(wanted: Mapping[str, tuple[str, ...]]) -> Condition:
+    """The condition that each field holds one of its texts."""
+    return Condition(
+        tuple(Test(name, "in", tuple(text.strip().casefold() for text in texts)) for name, texts in wanted.items())
+    )

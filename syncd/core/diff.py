@@ -1,0 +1,55 @@
+"""Which fields differ from what both sides last agreed on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from syncd.core import digest, model
+from syncd.sdk import records
+from syncd.sdk.protocol import Role
+
+
+def changed(wanted: records.Fields, base: model.Base, source: Role, hashes: digest.Digest) -> dict[str, str | None]:
+    """The wanted fields whose source side is not what the base remembers of it."""
+    place = 0 if source == "crm" else 1
+    return {
+        name: value
+        for name, value in wanted.items()
+        if (pair := base.get(name)) is None or pair[place] != hashes.value(value)
+    }
+
+
+def base_of(
+    sent: records.Fields, stored: Mapping[str, str | None], target: Role, hashes: digest.Digest
+) -> dict[str, tuple[str, str]]:
+    """The base after `sent` was applied: the target holds `stored` (its own way), the source holds `sent`."""
+    result = {}
+    for name, value in sent.items():
+        ours = hashes.value(value)
+        kept = stored.get(name, value)
+        theirs = ours if kept == value else hashes.value(kept)
+        result[name] = (ours, theirs) if target == "dialer" else (theirs, ours)
+    return result
+
+
+Change = Literal["none", "agreed", "write", "keep", "conflict"]
+
+
+def against_target(
+    value: str | None, current: str | None, pair: tuple[str, str] | None, source: Role, hashes: digest.Digest
+) -> Change:
+    """Given the wanted value, the target's current one and the base: "agreed" (both hold it), "none" (nothing new),
+    "write" (only the source changed), "keep" (only the target changed), "conflict" (both did)."""
+    if (value or "") == (current or ""):
+        return "agreed"
+    if pair is None:
+        return "write"
+    ours, theirs = (pair[0], pair[1]) if source == "crm" else (pair[1], pair[0])
+    source_changed = hashes.value(value) != ours
+    target_changed = hashes.value(current) != theirs
+    if source_changed and target_changed:
+        return "conflict"
+    if source_changed:
+        return "write"
+    return "keep" if target_changed else "none"

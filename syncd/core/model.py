@@ -1,0 +1,177 @@
+"""What planning works on: pipelines, links, and what is known of a record besides what was just read."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import IntEnum
+from functools import cached_property
+from typing import Literal
+
+from syncd.core import condition, mapping
+from syncd.sdk import records
+from syncd.sdk.protocol import Role
+
+Kind = Literal["leads", "calls", "dispositions"]
+OnConflict = Literal["source", "target", "hold"]
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Lane(IntEnum):
+    """What goes first; a lower lane is delivered earlier."""
+
+    URGENT = 0  # do-not-call and everything that takes a lead out of dialling
+    CREATE = 1
+    DISPOSITION = 2
+    UPDATE = 3
+    BACKFILL = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One end of a pipeline: a stream of one of the client's two systems."""
+
+    role: Role
+    stream: str
+
+    def __str__(self) -> str:
+        return f"{self.role}.{self.stream}"
+
+
+@dataclass(frozen=True, slots=True)
+class GuardLimits:
+    """How many changes one run may deliver before a person looks: removals and updates, each as a number and as a
+    share of all links; both must be exceeded. None: no limit."""
+
+    max_removes: int | None = 25
+    max_removes_share: float = 0.1
+    max_updates: int | None = None
+    max_updates_share: float = 0.5
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """One pipeline of one client, as configured. Times are seconds.
+
+    start: "all", "now", or the instant from which changes count.
+    opt_out: on `leads`, the CRM's do-not-call mark of the source record; on `dispositions`, of the target record.
+    protect: on `dispositions`, values of a status field (casefolded) that a weaker status never overwrites.
+    marked: `leads` plants its marker (the mapping does not use that field).
+    """
+
+    client: str
+    name: str
+    kind: Kind
+    source: Side
+    target: Side
+    fields: mapping.FieldMapping
+    every_seconds: float = 30.0
+    start: Literal["all", "now"] | datetime = "now"
+    where: condition.Condition = field(default_factory=condition.Condition)
+    opt_out: condition.Condition | None = None
+    shared_phone: Literal["hold", "allow"] = "hold"
+    on_conflict: OnConflict = "source"
+    guard: GuardLimits = field(default_factory=GuardLimits)
+    protect: frozenset[str] = frozenset()
+    marked: bool = True
+    shadow: bool = False
+
+    @cached_property
+    def reads(self) -> tuple[str, ...]:
+        """The source fields that planning looks at."""
+        names = {*self.fields.sources, *self.where.fields}
+        if self.opt_out is not None and self.kind == "leads":
+            names.update(self.opt_out.fields)
+        return tuple(sorted(names))
+
+    @cached_property
+    def version(self) -> str:
+        """Changes whenever the same row might plan differently."""
+        rest = repr((self.where, self.opt_out, self.shared_phone, sorted(self.protect), self.start == "all"))
+        return f"{self.fields.version}.{hashlib.sha256(rest.encode()).hexdigest()[:8]}"
+
+
+Base = Mapping[str, tuple[str, str]]  # field → (hash of the CRM's value, hash of the dialer's value)
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A CRM record and its lead. `removed`: taken out of dialling; only `redial` undoes that.
+    `status`, `called_at`, `call_id` tell of the newest call whose disposition was planned."""
+
+    id: int
+    crm_id: str
+    dialer_id: str
+    key: str
+    base: Base
+    removed: str = ""
+    called_at: datetime | None = None
+    call_id: str = ""
+    flags: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of one record besides what was just read.
+
+    link: its own link. parent: the link of the lead that a call belongs to. digest: of the raw row when it was last
+    planned ("" if never). busy: an intent of this subject is in `sending`, so the far side is not known to be as the
+    base says. waits_for: the CRM record whose create, possibly applied, carries the parent's key. phone_of: another
+    CRM record that has this phone already. target: the target record as it is now, None where it is gone.
+    """
+
+    link: Link | None = None
+    parent: Link | None = None
+    digest: str = ""
+    busy: bool = False
+    waits_for: str = ""
+    phone_of: str = ""
+    target: records.Record | None = None
+    call: tuple[datetime, str, str] | None = None
+
+
+NOTHING_KNOWN = Known()
+
+
+Verdict = Literal["create", "update", "remove", "none", "skip", "hold"]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to become of one record: data, nothing is done yet.
+
+    verdict: "create", "update" or "remove" (an intent); "none" (nothing differs); "skip" (policy, `reason` says
+    which); "hold" (a person must act, `reason` and `hint` say how).
+    subject: the record that an intent is about – the CRM record, or the call.
+    fields: all that the far side is to hold; which of them differ is looked at again when the intent is claimed.
+    agreed: fields that both sides hold already, remembered as base without a write.
+    phone: claimed by this record from now on. frees_phone: what it had claimed is free for others.
+    suppress: from now on nothing but a removal may go out for it.
+    call: the newest call of the subject, (start, id, flags); `kept:sale` comes from an earlier call and outlasts it.
+    """
+
+    record_id: str
+    subject: str
+    verdict: Verdict
+    digest: str = ""
+    key: records.SyncKey | None = None
+    link_id: int | None = None
+    fields: records.Fields = field(default_factory=dict)
+    agreed: records.Fields = field(default_factory=dict)
+    reason: str = ""
+    hint: str = ""
+    lane: Lane = Lane.UPDATE
+    modified: datetime = EPOCH
+    phone: str = ""
+    frees_phone: bool = False
+    waits_for: str = ""
+    suppress: Literal["", "opt_out", "deleted"] = ""
+    call: tuple[datetime, str, str] | None = None
+    counted: bool = False  # only counted, not stored record by record: calls of leads that are not ours
+
+
+class WrongKey(Exception):
+    """A far record carries another key than its link says: a restored or rebuilt dialer reuses ids. Nothing may be
+    written until an operator has looked."""
