@@ -1,0 +1,247 @@
+"""Transaction 2: claim (staged → sending, durable before the network), and what is common to all that follows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+import sqlalchemy as sa
+
+from syncd.core import diff, digest, model
+from syncd.sdk import records
+from syncd.store import bulk, known, statements, tables
+from syncd.store.among import among
+from syncd.store.lease import Run
+
+_intent = tables.intent
+_link = tables.link
+STICKY = ("several", "linked_elsewhere")  # holds that no newer version ends: which far record is right?
+HELD_FOR_GOOD = (*STICKY, "missing")
+SEVERAL_HINT = "several far records carry this record's key; end all but one by hand, then `syncd held retry`"
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """An intent in `sending` and the change that it stands for. `body` is all that the far side is to hold."""
+
+    id: int
+    subject: str
+    change: records.Change
+    body: records.Fields
+    attempts: int
+    sent_at: datetime
+    link: model.Link | None = None
+    call: tuple[datetime, str, str] | None = None
+    record_id: str = ""
+
+
+def link_side(pipe: model.Pipeline) -> tuple[str, str, str]:
+    """(crm stream, dialer stream, the link's column that a subject of this pipeline stands in)."""
+    if pipe.kind == "calls":
+        return pipe.target.stream, pipe.source.stream, "dialer_id"
+    crm, dialer = (pipe.source, pipe.target) if pipe.source.role == "crm" else (pipe.target, pipe.source)
+    return crm.stream, "leads" if pipe.kind == "dispositions" else dialer.stream, "crm_id"
+
+
+def claim(run: Run, pipe: model.Pipeline, *, now: datetime, size: int, hashes: digest.Digest) -> list[Claimed]:
+    """Take up to `size` staged intents that are due, urgent lanes first, and mark them `sending` in one commit.
+
+    What differs is worked out against the base as it is now; intents that no longer differ, or that must not go out
+    any more (opted out, deleted, erased since they were staged), are cancelled. A record that any pipeline has in
+    `sending` is left alone. An empty list means that nothing is ready."""
+    with run.db.read() as connection:
+        ready = connection.execute(
+            sa.select(_intent.c.id)
+            .where(
+                _intent.c.client == run.client,
+                _intent.c.pipeline == pipe.name,
+                _intent.c.state == "staged",
+                _intent.c.due_at <= now,
+            )
+            .limit(1)
+        ).first()
+    if ready is None:
+        return []
+    while True:
+        claimed, ended = _claim_once(run, pipe, now=now, size=size, hashes=hashes)
+        if claimed or not ended:
+            return claimed
+
+
+NO_PHONE = "no_phone"
+_LOCK_CLIENT = (
+    sa.select(tables.client.c.client).where(tables.client.c.client == sa.bindparam("client")).with_for_update()
+)
+
+
+_NEEDED = (
+    "id", "subject", "record_id", "kind", "key", "marker", "far_id", "body", "call", "attempts", "reason",
+)  # fmt: skip
+
+
+def not_blocked() -> tuple[sa.ColumnElement[bool], ...]:
+    """Conditions on an intent: nothing of its record is in flight, and the record that it belongs to is linked."""
+    other = _intent.alias("other")
+    parent = _link.alias("parent")
+    in_flight = sa.exists().where(
+        other.c.client == _intent.c.client, other.c.subject == _intent.c.subject, other.c.state == "sending"
+    )
+    parent_linked = sa.exists().where(
+        parent.c.client == _intent.c.client,
+        parent.c.crm_stream == "leads",
+        parent.c.crm_id == _intent.c.waits_for,
+    )
+    return ~in_flight, sa.or_(_intent.c.waits_for == "", parent_linked)
+
+
+@cache
+def _ready_to_send(column: str) -> sa.Select[Any]:
+    """Staged intents that are due with their links and suppressions; built once, since building it costs more than
+    running it. `column` is the link's column that a subject stands in."""
+    link = sa.and_(
+        _link.c.client == _intent.c.client,
+        _link.c.crm_stream == sa.bindparam("crm_stream"),
+        _link.c.dialer_stream == sa.bindparam("dialer_stream"),
+        _link.c[column] == _intent.c.subject,
+    )
+    suppression = sa.and_(
+        tables.suppressed.c.client == _intent.c.client, tables.suppressed.c.crm_id == _intent.c.subject
+    )
+    return (
+        sa.select(*(_intent.c[name] for name in _NEEDED), *known.LINK_COLUMNS, tables.suppressed.c.why)
+        .select_from(_intent.outerjoin(_link, link).outerjoin(tables.suppressed, suppression))
+        .where(
+            _intent.c.client == sa.bindparam("client"),
+            _intent.c.pipeline == sa.bindparam("pipeline"),
+            _intent.c.state == "staged",
+            _intent.c.due_at <= sa.bindparam("now"),
+            *not_blocked(),
+        )
+        .order_by(_intent.c.lane, _intent.c.id)
+        .limit(sa.bindparam("size"))
+    )
+
+
+def _claim_once(
+    run: Run, pipe: model.Pipeline, *, now: datetime, size: int, hashes: digest.Digest
+) -> tuple[list[Claimed], int]:
+    crm_stream, dialer_stream, column = link_side(pipe)
+    with run.write("claim") as connection:
+        # two streams of one client may run at once: the row makes their claims wait for each other
+        connection.execute(_LOCK_CLIENT, {"client": run.client})
+        rows = connection.execute(
+            _ready_to_send(column),
+            {
+                "client": run.client,
+                "pipeline": pipe.name,
+                "now": now,
+                "size": size,
+                "crm_stream": crm_stream,
+                "dialer_stream": dialer_stream,
+            },
+        ).all()
+        claimed: list[Claimed] = []
+        sending, ended, events, calls = [], [], [], []
+        for row in rows:
+            link = known.joined_link(row)
+            change, why = _change(pipe, row, link, hashes)
+            if change is None:
+                ended.append({"b_id": row.id, "b_result": "cancelled"})
+                events.append(event_row(run, row.id, now, "cancelled", why))
+                if why == NO_PHONE:
+                    _without_phone(connection, run, pipe, row, now)
+                continue
+            call = _call(row.call)
+            if call and link and (link.called_at is None or link.called_at < call[0]):
+                calls.append({"b_id": link.id, "called_at": call[0], "call_id": call[1], "flags": call[2]})
+            body = json.loads(row.body or "{}")
+            claimed.append(Claimed(row.id, row.subject, change, body, row.attempts, now, link, call, row.record_id))
+            sending.append({"b_id": row.id, "b_kind": change.kind, "b_far_id": change.id})
+            events.append(event_row(run, row.id, now, "sending", change.kind))
+        bulk.execute(connection, statements.END, ended, b_now=now)
+        bulk.execute(connection, statements.SEND, sending, b_now=now, b_run=run.id)
+        for values in calls:
+            connection.execute(sa.update(_link).where(_link.c.id == values.pop("b_id")).values(**values))
+        bulk.insert(connection, tables.event, events)
+    return claimed, len(ended)
+
+
+def _without_phone(connection: sa.Connection, run: Run, pipe: model.Pipeline, row: Any, now: datetime) -> None:
+    """A record lost its phone while its create was unclear; it was not applied: skip the record and free the phone."""
+    decision, phone = tables.decision, tables.phone
+    ours = (decision.c.client == run.client, decision.c.pipeline == pipe.name, decision.c.record_id == row.record_id)
+    connection.execute(sa.update(decision).where(*ours).values(verdict="skip", reason=NO_PHONE, at=now))
+    connection.execute(sa.delete(phone).where(phone.c.client == run.client, phone.c.crm_id == row.subject))
+
+
+def carry_over(connection: sa.Connection, pipe: model.Pipeline, staged_id: int, older: Claimed) -> None:
+    """A staged intent takes the place of an older one that was not applied: what only the older one holds must not
+    get lost, nor that a create may have gone out before."""
+    values: dict[str, Any] = {
+        "attempts": sa.case((_intent.c.attempts > older.attempts, _intent.c.attempts), else_=older.attempts)
+    }
+    if pipe.kind == "dispositions":
+        body = connection.execute(sa.select(_intent.c.body).where(_intent.c.id == staged_id)).scalar()
+        values["body"] = tables.encode({**older.body, **json.loads(body or "{}")})
+    connection.execute(sa.update(_intent).where(_intent.c.id == staged_id).values(**values))
+
+
+def _call(text: str | None) -> tuple[datetime, str, str] | None:
+    if not text:
+        return None
+    at, call_id, flags = json.loads(text)
+    return datetime.fromisoformat(at), call_id, flags
+
+
+def _change(
+    pipe: model.Pipeline, row: Any, link: model.Link | None, hashes: digest.Digest
+) -> tuple[records.Change | None, str]:
+    """The change that a staged intent stands for now, or why there is none any more."""
+    key = records.SyncKey(row.key, row.marker)
+    body = json.loads(row.body or "{}")
+    if row.kind == "remove":
+        if row.reason == "twin":
+            return records.Change("remove", key, row.far_id, reason="twin"), ""
+        if link is None:
+            return None, "no lead was created"
+        return records.Change("remove", key, link.dialer_id, reason=row.reason), ""
+    if pipe.target.role == "dialer" and row.why:
+        return None, row.why
+    if link is None:
+        if pipe.kind == "dispositions":
+            return None, "the link is gone"
+        if pipe.fields.phone_fields and not body.get(pipe.fields.phone_fields[1]):
+            return None, NO_PHONE
+        return records.Change("create", key, None, body), ""
+    if pipe.kind == "dispositions":
+        return records.Change("update", key, link.crm_id, body), ""
+    fields = diff.changed(body, link.base, pipe.source.role, hashes)
+    if not fields:
+        return None, "nothing differs"
+    far_id = link.dialer_id if pipe.target.role == "dialer" else link.crm_id
+    return records.Change("update", key, far_id, fields), ""
+
+
+def event_row(run: Run, intent_id: int, now: datetime, step: str, detail: str) -> dict[str, Any]:
+    return {"at": now, "intent_id": intent_id, "run_id": run.id, "step": step, "detail": detail[:200]}
+
+
+_WAITING = sa.select(_intent.c.subject, _intent.c.state, _intent.c.id).where(
+    _intent.c.client == sa.bindparam("client"),
+    _intent.c.target == sa.bindparam("target"),
+    among(_intent.c.subject, "subjects"),
+    _intent.c.state.in_(("staged", "held")),
+)
+
+
+def waiting(connection: sa.Connection, client: str, target: str, subjects: Iterable[str]) -> dict[str, dict[str, int]]:
+    """Subject → state → intent, of the staged and held intents beside those in `sending`."""
+    found: dict[str, dict[str, int]] = {}
+    for part in known.slices(subjects):
+        for row in connection.execute(_WAITING, {"client": client, "target": target, "subjects": part}):
+            found.setdefault(row.subject, {})[row.state] = row.id
+    return found

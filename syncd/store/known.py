@@ -1,0 +1,230 @@
+"""Looking up what the store knows of the records of a page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from syncd.core import model
+from syncd.sdk import errors
+from syncd.store import tables
+from syncd.store.among import among
+from syncd.store.database import Database
+
+_link = tables.link
+_intent = tables.intent
+SLICE = 500  # values in one look-up
+
+
+def slices(values: Iterable[str]) -> Iterator[list[str]]:
+    """The values without repeats, in slices for one look-up each. Raises UserError for one with a NUL character: at
+    it, PostgreSQL's texts and SQLite's JSON end."""
+    unique = list(dict.fromkeys(values))
+    if any("\0" in value for value in unique):
+        what = "the id of a record has a NUL character in it"
+        raise errors.UserError([errors.Problem(what, fix="leave that record out of what is read, or correct its id")])
+    for start in range(0, len(unique), SLICE):
+        yield unique[start : start + SLICE]
+
+
+def link_of(row: sa.Row[tuple[object, ...]]) -> model.Link:
+    """A row of `link` as a Link."""
+    return model.Link(
+        id=row.id,
+        crm_id=row.crm_id,
+        dialer_id=row.dialer_id,
+        key=row.key,
+        base={name: (pair[0], pair[1]) for name, pair in json.loads(row.base).items()},
+        removed=row.removed,
+        called_at=row.called_at,
+        call_id=row.call_id,
+        flags=row.flags,
+    )
+
+
+LINK_COLUMNS = tuple(
+    _link.c[name].label(f"link_{name}")
+    for name in ("id", "crm_id", "dialer_id", "key", "base", "removed", "called_at", "call_id", "flags")
+)
+
+
+def joined_link(row: Any) -> model.Link | None:
+    """The link among a row's LINK_COLUMNS, None where an outer join found none."""
+    if row.link_id is None:
+        return None
+    return model.Link(
+        row.link_id,
+        row.link_crm_id,
+        row.link_dialer_id,
+        row.link_key,
+        {name: (pair[0], pair[1]) for name, pair in json.loads(row.link_base).items()},
+        row.link_removed,
+        row.link_called_at,
+        row.link_call_id,
+        row.link_flags,
+    )
+
+
+_BY_CRM = sa.select(_link).where(
+    _link.c.client == sa.bindparam("client"),
+    _link.c.crm_stream == sa.bindparam("stream"),
+    among(_link.c.crm_id, "ids"),
+)
+_BY_DIALER = sa.select(_link).where(
+    _link.c.client == sa.bindparam("client"),
+    _link.c.dialer_stream == sa.bindparam("stream"),
+    among(_link.c.dialer_id, "ids"),
+)
+
+
+def links_by_crm(db: Database, client: str, crm_stream: str, ids: Collection[str]) -> dict[str, model.Link]:
+    """Links by the CRM record's id."""
+    return {link.crm_id: link for link in _links(db, _BY_CRM, client, crm_stream, ids)}
+
+
+def links_by_dialer(db: Database, client: str, dialer_stream: str, ids: Collection[str]) -> dict[str, model.Link]:
+    """Links by the dialer record's id."""
+    return {link.dialer_id: link for link in _links(db, _BY_DIALER, client, dialer_stream, ids)}
+
+
+def _links(db: Database, statement: sa.Select[Any], client: str, stream: str, ids: Collection[str]) -> list[model.Link]:
+    with db.read() as connection:
+        return [
+            link_of(row)
+            for part in slices(ids)
+            for row in connection.execute(statement, {"client": client, "stream": stream, "ids": part})
+        ]
+
+
+_DIGESTS = sa.select(tables.decision.c.record_id, tables.decision.c.digest).where(
+    tables.decision.c.client == sa.bindparam("client"),
+    tables.decision.c.pipeline == sa.bindparam("pipeline"),
+    among(tables.decision.c.record_id, "ids"),
+)
+
+
+def digests(db: Database, client: str, pipeline: str, ids: Collection[str]) -> dict[str, str]:
+    """The digest of each record's row when this pipeline last planned it."""
+    found: dict[str, str] = {}
+    with db.read() as connection:
+        for part in slices(ids):
+            rows = connection.execute(_DIGESTS, {"client": client, "pipeline": pipeline, "ids": part})
+            found.update((row[0], row[1]) for row in rows)
+    return found
+
+
+_SENDING = sa.select(_intent.c.subject).where(
+    _intent.c.client == sa.bindparam("client"),
+    _intent.c.target == sa.bindparam("target"),
+    among(_intent.c.subject, "ids"),
+    _intent.c.state == "sending",
+)
+
+
+def busy(db: Database, client: str, target: str, subjects: Collection[str]) -> set[str]:
+    """The subjects of which an intent may be applied at this moment: `sending`, or held because several far records
+    were found."""
+    found: set[str] = set()
+    with db.read() as connection:
+        for part in slices(subjects):
+            found.update(connection.execute(_SENDING, {"client": client, "target": target, "ids": part}).scalars())
+    return found
+
+
+def pending_creates(db: Database, client: str, target: str, keys: Collection[str]) -> dict[str, str]:
+    """Key → CRM record of creates that may have been applied but are not settled."""
+    wanted = {key for key in keys if key}
+    if not wanted:
+        return {}
+    with db.read() as connection:
+        rows = connection.execute(
+            sa.select(_intent.c.key, _intent.c.subject).where(
+                _intent.c.client == client,
+                _intent.c.target == target,
+                _intent.c.kind == "create",
+                _intent.c.sent_at.is_not(None),
+                _intent.c.state.in_(("staged", "sending", "held")),
+            )
+        )
+        return {key: subject for key, subject in rows if key in wanted}
+
+
+_WAITING_CALLS = sa.select(_intent.c.subject, _intent.c.call).where(
+    _intent.c.client == sa.bindparam("client"),
+    _intent.c.target == sa.bindparam("target"),
+    among(_intent.c.subject, "ids"),
+    _intent.c.state.in_(("staged", "sending", "held")),
+    _intent.c.call.is_not(None),
+)
+
+
+def waiting_calls(
+    db: Database, client: str, target: str, subjects: Collection[str]
+) -> dict[str, tuple[datetime, str, str]]:
+    """Subject → the newest call, (start, id, flags), whose disposition is not settled."""
+    found: dict[str, tuple[datetime, str, str]] = {}
+    if not subjects:
+        return found
+    with db.read() as connection:
+        for part in slices(subjects):
+            for subject, text in connection.execute(_WAITING_CALLS, {"client": client, "target": target, "ids": part}):
+                at, call_id, flags = json.loads(text)
+                call = (datetime.fromisoformat(at), call_id, flags)
+                found[subject] = max(call, found.get(subject, call))
+    return found
+
+
+_HOLDERS = sa.select(tables.phone.c.digest, tables.phone.c.crm_id).where(
+    tables.phone.c.client == sa.bindparam("client"), among(tables.phone.c.digest, "ids")
+)
+
+
+def phone_holders(db: Database, client: str, digests_: Collection[str]) -> dict[str, str]:
+    """Phone digest → the CRM record that has claimed it."""
+    found: dict[str, str] = {}
+    with db.read() as connection:
+        for part in slices(digests_):
+            rows = connection.execute(_HOLDERS, {"client": client, "ids": part})
+            found.update((row[0], row[1]) for row in rows)
+    return found
+
+
+_NEWEST_LINK = (
+    sa.select(_link)
+    .where(
+        _link.c.client == sa.bindparam("client"),
+        _link.c.crm_stream == sa.bindparam("crm_stream"),
+        _link.c.removed == "",
+    )
+    .order_by(_link.c.id.desc())
+    .limit(1)
+)
+
+
+def newest_link(db: Database, client: str, crm_stream: str) -> model.Link | None:
+    """The youngest link of a stream that is not taken out of dialling."""
+    with db.read() as connection:
+        row = connection.execute(_NEWEST_LINK, {"client": client, "crm_stream": crm_stream}).first()
+    return link_of(row) if row else None
+
+
+def linked_ids(db: Database, client: str, crm_stream: str, after: str, limit: int) -> Sequence[str]:
+    """CRM ids that have a link and are not known to be deleted, in order of their text, after `after`."""
+    with db.read() as connection:
+        return list(
+            connection.execute(
+                sa.select(_link.c.crm_id)
+                .where(
+                    _link.c.client == client,
+                    _link.c.crm_stream == crm_stream,
+                    _link.c.crm_id > after,
+                    _link.c.removed != "deleted",
+                )
+                .order_by(_link.c.crm_id)
+                .limit(limit)
+            ).scalars()
+        )
