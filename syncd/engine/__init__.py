@@ -1,0 +1,1 @@
+"""The effects: pull, stage, deliver, settle, recover, guard, backfill, audit."""

@@ -1,0 +1,49 @@
+"""What an error of a run means for what comes next: its class says it, nobody reads its message."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import structlog
+
+from syncd.core import model, policy
+from syncd.engine.parts import Context
+from syncd.sdk import errors
+from syncd.store import streams
+
+log = structlog.get_logger("syncd.engine")
+
+
+def note(ctx: Context, error: Exception) -> None:
+    """End the run as failed: pause what must be paused and say when the stream is due again."""
+    report, now, name = ctx.report, ctx.clock(), ctx.client.name
+    report.result, report.error = "failed", str(error)
+    report.failed += 1
+    state = streams.stream_state(ctx.db, name, str(ctx.side))
+    due = now + timedelta(seconds=policy.backoff_seconds(state.failures + 1, first=5.0))
+    everything = [pipe.name for pipe in ctx.client.pipelines]
+    match error:
+        case errors.AuthFailed():
+            states = streams.pipeline_states(ctx.db, name)
+            failures = max((one.auth_failures for one in states.values() if one.auth_role == ctx.asked), default=0) + 1
+            due = now + timedelta(seconds=policy.auth_pause_seconds(failures))
+            report.result = "paused"
+            report.error = f"{error}" + (f"; {error.fix}" if error.fix else "")
+            streams.pause_for_login(
+                ctx.db, name, everything, role=ctx.asked, failures=failures, why=report.error, until=due
+            )
+        case errors.QuotaExhausted():
+            due = error.until
+        case errors.ContractViolation():
+            streams.pause(ctx.db, name, [pipe.name for pipe in ctx.pipes], by="contract", why=str(error))
+        case model.WrongKey():
+            report.error = (
+                f"the lead linked to CRM record {error} carries another key: the dialer was restored or rebuilt "
+                "and reuses lead ids; nothing is written until an operator has looked"
+            )
+            streams.pause(ctx.db, name, everything, by="mismatch", why=report.error)
+        case errors.RetryLater() if error.after_seconds is not None:
+            due = now + timedelta(seconds=error.after_seconds)
+    report.next_due_at = due
+    log.error("run failed", client=name, stream=str(ctx.side), error=type(error).__name__, why=report.error)
+    streams.ran(ctx.run, result=report.result, now=now, next_due_at=due, error=report.error)

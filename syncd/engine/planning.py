@@ -1,0 +1,218 @@
+"""From a page to plans: look up what the store and the target know, then decide (purely) for each pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from syncd.core import diff, mapping, model, plan
+from syncd.engine.parts import Context
+from syncd.sdk import records
+from syncd.store import known, staging
+
+
+def fields_to_read(ctx: Context) -> tuple[str, ...]:
+    """The fields that any pipeline of this stream looks at."""
+    names = {name for pipe in ctx.pipes for name in pipe.reads}
+    return tuple(sorted((names - {"crm_id"}) | set(_always(ctx.spec))))
+
+
+def _always(spec: records.StreamSpec) -> tuple[str, ...]:
+    return tuple(name for name in (*(spec.parent or ()), spec.occurred_field, spec.flags_field) if name)
+
+
+def plan_page(
+    ctx: Context, page: Sequence[records.Record], started: dict[str, datetime], *, again: bool = False
+) -> list[staging.Batch]:
+    """Plans of each pipeline for these records. `again`: plan even what has not changed since it was last planned."""
+    batches = []
+    occurred = ctx.spec.occurred_field
+    for pipe in ctx.pipes:
+        since = started[pipe.name]
+        fresh = [record for record in page if (at := _at(occurred, record)) is None or at >= since]
+        if len(fresh) < len(page):
+            ctx.run.count(f"{pipe.name}.skip.before_start", len(page) - len(fresh))
+        todo = _changed(ctx, pipe, fresh, again=again)
+        if todo:
+            batches.append(_leads(ctx, pipe, todo) if pipe.kind == "leads" else _calls(ctx, pipe, todo))
+            batches += _removed_again(ctx, pipe, [record for record, _ in todo])
+    return batches
+
+
+def _removed_again(ctx: Context, pipe: model.Pipeline, page: Sequence[records.Record]) -> list[staging.Batch]:
+    """Leads that are out of dialling but were called: the call's disposition may have put them back, so they are
+    taken out once more."""
+    spec = ctx.spec
+    out = next((one for one in ctx.client.pipelines if one.kind == "leads"), None)
+    if out is None or pipe.kind == "leads" or spec.parent is None:
+        return []
+    ended = {record.fields.get(spec.parent[0]) or "" for record in page if "live" not in plan.flags_of(record, spec)}
+    links = known.links_by_dialer(ctx.db, ctx.client.name, "leads", ended)
+    plans = [
+        model.Plan(
+            link.crm_id,
+            link.crm_id,
+            "remove",
+            key=records.SyncKey(link.key),
+            link_id=link.id,
+            reason=link.removed,
+            lane=model.Lane.URGENT,
+        )
+        for link in links.values()
+        if link.removed
+    ]
+    return [staging.Batch(out, plans, aside=True)] if plans else []
+
+
+def _at(occurred_field: str | None, record: records.Record) -> datetime | None:
+    """When a record came about: a call's start, else its last change; None where the source does not know."""
+    occurred = record.fields.get(occurred_field) if occurred_field else None
+    return records.instant(occurred) if occurred else record.modified
+
+
+def _changed(
+    ctx: Context, pipe: model.Pipeline, page: Sequence[records.Record], *, again: bool
+) -> list[tuple[records.Record, str]]:
+    """The records whose row differs from when this pipeline last planned it, with the row's digest."""
+    names = [name for name in pipe.reads if name != "crm_id"]
+    names += [name for name in _always(ctx.spec) if name not in names]
+    row, version = ctx.hashes.row, pipe.version
+    digests = [row([*map(record.fields.get, names), "deleted" if record.deleted else ""], version) for record in page]
+    last = known.digests(ctx.db, ctx.client.name, pipe.name, [record.id for record in page])
+    todo = [(record, raw) for record, raw in zip(page, digests, strict=True) if again or last.get(record.id) != raw]
+    if len(todo) < len(page):
+        ctx.run.count(f"{pipe.name}.unchanged", len(page) - len(todo))
+    return todo
+
+
+def _leads(ctx: Context, pipe: model.Pipeline, todo: Sequence[tuple[records.Record, str]]) -> staging.Batch:
+    ids = [record.id for record, _ in todo]
+    name = ctx.client.name
+    links = known.links_by_crm(ctx.db, name, pipe.source.stream, ids)
+    busy = known.busy(ctx.db, name, str(pipe.target), ids)
+    mapped = [mapping.Mapped() if record.deleted else pipe.fields(record.fields) for record, _ in todo]
+    claims = [_phone_digest(ctx, pipe, one) for one in mapped]
+    holders = known.phone_holders(ctx.db, name, {claim for claim in claims if claim})
+    claimed_by = {crm_id: phone for phone, crm_id in holders.items()}
+    plans = []
+    for (record, raw), one, claim in zip(todo, mapped, claims, strict=True):
+        holder = holders.get(claim, "") if claim else ""
+        facts = model.Known(
+            link=links.get(record.id), busy=record.id in busy, phone_of=holder if holder != record.id else ""
+        )
+        decided = plan.lead(pipe, record, facts, one, ctx.hashes, raw)
+        if decided.frees_phone or decided.phone:
+            holders.pop(claimed_by.pop(record.id, ""), None)
+        if decided.phone and claim:
+            holders[claim] = record.id
+            claimed_by[record.id] = claim
+        plans.append(decided)
+    return staging.Batch(pipe, plans, phone_digest=ctx.hashes.value)
+
+
+def _phone_digest(ctx: Context, pipe: model.Pipeline, mapped: mapping.Mapped) -> str:
+    if not pipe.fields.phone_fields:
+        return ""
+    phone = "".join(mapped.fields.get(name) or "" for name in pipe.fields.phone_fields)
+    return ctx.hashes.value(phone) if phone else ""
+
+
+def _calls(ctx: Context, pipe: model.Pipeline, todo: Sequence[tuple[records.Record, str]]) -> staging.Batch:
+    spec, name = ctx.spec, ctx.client.name
+    if spec.parent is None:
+        raise AssertionError(f"{ctx.side} has no parent to tell which record a call belongs to")
+    parent_field, key_field = spec.parent
+    lead_ids = {record.id: record.fields.get(parent_field) or "" for record, _ in todo}
+    parents = known.links_by_dialer(ctx.db, name, "leads", set(lead_ids.values()))
+    orphans = {record.fields.get(key_field) or "" for record, _ in todo if lead_ids[record.id] not in parents}
+    pending = known.pending_creates(ctx.db, name, "dialer.leads", orphans)
+
+    def facts(record: records.Record) -> model.Known:
+        parent = parents.get(lead_ids[record.id])
+        waits_for = "" if parent else pending.get(record.fields.get(key_field) or "", "")
+        return model.Known(parent=parent, waits_for=waits_for)
+
+    if pipe.kind == "calls":
+        return _activities(ctx, pipe, [(record, raw, facts(record)) for record, raw in todo])
+    return _dispositions(ctx, pipe, [(record, raw, facts(record)) for record, raw in todo])
+
+
+def _activities(
+    ctx: Context, pipe: model.Pipeline, todo: Sequence[tuple[records.Record, str, model.Known]]
+) -> staging.Batch:
+    ids = [record.id for record, _, _ in todo]
+    links = known.links_by_dialer(ctx.db, ctx.client.name, pipe.source.stream, ids)
+    busy = known.busy(ctx.db, ctx.client.name, str(pipe.target), ids)
+    plans = []
+    for record, raw, facts in todo:
+        own = model.Known(links.get(record.id), facts.parent, busy=record.id in busy, waits_for=facts.waits_for)
+        plans.append(plan.call(pipe, record, own, ctx.spec, ctx.hashes, raw))
+    return staging.Batch(pipe, plans)
+
+
+def _dispositions(
+    ctx: Context, pipe: model.Pipeline, todo: Sequence[tuple[records.Record, str, model.Known]]
+) -> staging.Batch:
+    """Only the newest ended call of a lead stands for it, a stronger one before it for its status; the target records
+    are read first, in one go."""
+    ended: dict[str, list[records.Record]] = {}
+    for record, _, facts in todo:
+        subject = facts.parent.crm_id if facts.parent else facts.waits_for
+        if subject and "live" not in plan.flags_of(record, ctx.spec) and pipe.where(record.fields):
+            ended.setdefault(subject, []).append(record)
+
+    def order(record: records.Record) -> tuple[str, str]:
+        return record.fields.get(ctx.spec.occurred_field or "") or "", record.id
+
+    newest = {subject: max(calls, key=order) for subject, calls in ended.items()}
+    targets = _targets(ctx, pipe, [facts.parent.crm_id for _, _, facts in todo if facts.parent])
+    busy = known.busy(ctx.db, ctx.client.name, str(pipe.target), list(newest))
+    untold = [
+        facts.parent.crm_id if facts.parent else facts.waits_for
+        for _, _, facts in todo
+        if facts.parent is None or facts.parent.called_at is None
+    ]
+    waiting = known.waiting_calls(ctx.db, ctx.client.name, str(pipe.target), [one for one in untold if one])
+    plans, agreed = [], {}
+    for record, raw, facts in todo:
+        subject = facts.parent.crm_id if facts.parent else facts.waits_for
+        calls = ended.get(subject, [])
+        if record in calls and record is not newest[subject]:
+            plans.append(model.Plan(record.id, plan.beside(subject, record), "skip", digest=raw, reason="older"))
+            continue
+        strongest = max(calls, key=lambda call: (plan.strength(call, ctx.spec), order(call)), default=record)
+        own = model.Known(
+            parent=facts.parent,
+            busy=subject in busy,
+            waits_for=facts.waits_for,
+            target=targets.get(subject),
+            call=waiting.get(subject),
+        )
+        decided = plan.disposition(
+            pipe,
+            record,
+            own,
+            ctx.spec,
+            ctx.hashes,
+            raw,
+            stronger=strongest if plan.strength(strongest, ctx.spec) > plan.strength(record, ctx.spec) else None,
+        )
+        if decided.agreed:
+            agreed[record.id] = diff.base_of(decided.agreed, {}, "crm", ctx.hashes)
+        plans.append(decided)
+    return staging.Batch(pipe, plans, agreed)
+
+
+def _targets(ctx: Context, pipe: model.Pipeline, ids: Sequence[str]) -> dict[str, records.Record]:
+    if not ids:
+        return {}
+    connector, spec = ctx.target(pipe)
+    names = list(dict.fromkeys([*pipe.fields.targets, *(pipe.opt_out.fields if pipe.opt_out else ())]))
+    found: dict[str, records.Record] = {}
+    size = max(1, spec.batch_size)
+    unique = list(dict.fromkeys(ids))
+    for start in range(0, len(unique), size):
+        with ctx.asking(pipe.target.role):
+            part = connector.get(pipe.target.stream, unique[start : start + size], names)
+        found.update((record.id, record) for record in part if not record.deleted)
+    return found

@@ -1,0 +1,197 @@
+"""One run of one stream: lease, recover, pull and stage, guard, deliver; and what an error means for the next one."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from syncd.core import model, policy
+from syncd.engine import deliver, failure, pull, recover
+from syncd.engine.parts import Client, Clock, Context, Report
+from syncd.sdk import errors, fence
+from syncd.store import clocks, known, lease, recovery, staging, streams
+from syncd.store.database import Database
+
+log = structlog.get_logger("syncd.engine")
+
+
+def utc_now() -> datetime:
+    """The machine's time, aware, UTC."""
+    return datetime.now(UTC)
+
+
+class Engine:
+    """Runs streams of clients on one state store. Thread-safe; a stream is run by one thread at a time (the lease)."""
+
+    def __init__(
+        self,
+        db: Database,
+        *,
+        clock: Clock = utc_now,
+        lease_seconds: float = 60.0,
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.db = db
+        self.clock = clock
+        self.stopping = stopping
+        self._lease_seconds = lease_seconds
+        self._running: set[tuple[str, str]] = set()
+        self._claims = threading.Lock()
+        self.owner = f"{socket.gethostname()}:{os.getpid()}:{id(self):x}"
+
+    def register(self, client: Client) -> None:
+        """Bind the client to this store; raise UserError if the store knows it as another."""
+        streams.register(self.db, client.name, client.identity)
+
+    def is_due(self, client: Client, side: model.Side) -> bool:
+        """Whether the stream's next run is due by the store's knowledge (back-off, pauses, hooks)."""
+        now = self.clock()
+        state = streams.stream_state(self.db, client.name, str(side))
+        if state.next_due_at is None or state.next_due_at <= now:
+            return True
+        # a wall clock that was set back must not put a stream to sleep
+        return state.last_run_at is not None and state.last_run_at > now
+
+    def run_stream(self, client: Client, side: model.Side) -> Report:
+        """Run one stream once. Never raises for what a far system does; raises UserError where the store fails."""
+        report = Report(client.name, str(side))
+        pipes = client.reading(side)
+        now = self.clock()
+        if set_back := clocks.catch_up(self.db, client.name, now):
+            log.warning("the clock was set back", client=client.name, seconds=round(set_back.total_seconds(), 3))
+        states = streams.pipeline_states(self.db, client.name)
+        paused = {pipe.name for pipe in pipes if states.get(pipe.name, streams.PipelineState()).is_paused(now)}
+        if len(paused) == len(pipes):
+            first = states[pipes[0].name]
+            report.result, report.error = "paused", first.why
+            report.next_due_at = first.until
+            return report
+        with self._claims:
+            if (client.name, str(side)) in self._running:
+                report.result, report.error = "busy", "another thread runs this stream"
+                return report
+            self._running.add((client.name, str(side)))
+        try:
+            return self._run_alone(client, side, pipes, report)
+        finally:
+            with self._claims:
+                self._running.discard((client.name, str(side)))
+
+    def _run_alone(self, client: Client, side: model.Side, pipes: Sequence[model.Pipeline], report: Report) -> Report:
+        try:
+            run = lease.acquire(
+                self.db,
+                client.name,
+                str(side),
+                owner=self.owner,
+                lease_seconds=self._lease_seconds,
+                now=self.clock(),
+            )
+        except lease.Busy as busy:
+            report.result, report.error = "busy", str(busy)
+            return report
+        ctx = Context(self.db, client, side, pipes, run, self.clock, self.db.hashes(), report, self.stopping)
+        try:
+            with fence.held(self._fence(ctx)):
+                self._run(ctx)
+        except errors.LeaseLost as error:
+            report.result, report.error = "failed", str(error)
+            log.warning("lease lost", client=client.name, stream=str(side))
+            return report
+        except (errors.SyncdError, model.WrongKey) as error:
+            if isinstance(error, errors.UserError):
+                raise
+            failure.note(ctx, error)
+        report.counts = dict(run.counts)
+        return report
+
+    def _fence(self, ctx: Context) -> fence.Check:
+        names = [pipe.name for pipe in ctx.pipes]
+
+        def check(timeout_seconds: float) -> None:
+            by_operator = [name for name in names if ctx.state(name).paused == "operator"]
+            if len(by_operator) == len(names) or ctx.sending in by_operator:
+                raise errors.RetryLater("paused by the operator", after_seconds=0.0)
+            ctx.run.outlives(timeout_seconds)
+            ctx.requests += 1
+
+        return check
+
+    def _run(self, ctx: Context) -> None:
+        live = [pipe for pipe in ctx.pipes if not pipe.shadow]
+        self._look_back(ctx, live)
+        with ctx.asking(ctx.side.role):
+            complete = pull.pull(ctx)
+        find_first = streams.first_read_at(self.db, ctx.client.name) is None
+        failed: errors.SyncdError | None = None
+        for pipe in live:
+            if ctx.is_paused(pipe) or not self._guarded(ctx, pipe):
+                continue
+            try:
+                with ctx.asking(pipe.target.role, pipe.name):
+                    deliver.deliver(ctx, pipe, find_first=find_first)
+            except (errors.RetryLater, errors.Ambiguous) as error:
+                failed = failed or error  # the other pipelines of the stream may write elsewhere
+                continue
+            first_load = complete and find_first and pipe.kind == "leads" and pipe.start == "all"
+            if first_load and not ctx.stopping() and staging.totals(ctx.run, pipe).creates == 0:
+                streams.first_read_done(ctx.run, self.clock())
+        if failed is not None:
+            raise failed
+        now = self.clock()
+        every = timedelta(seconds=min(pipe.every_seconds for pipe in ctx.pipes))
+        looks = [recovery.next_look(ctx.run, pipe, ctx.find_lag(pipe)) for pipe in live if not ctx.is_paused(pipe)]
+        due = min([now + every, *(look for look in looks if look is not None)])
+        ctx.report.next_due_at = max(due, now)
+        if ctx.stopping():
+            ctx.report.result = "stopped"
+        streams.ran(ctx.run, result=ctx.report.result, now=now, next_due_at=ctx.report.next_due_at)
+
+    def _look_back(self, ctx: Context, live: Sequence[model.Pipeline]) -> None:
+        """Before anything new: is the dialer still the one that we know, and what did an earlier run leave?"""
+        for pipe in live:
+            if ctx.is_paused(pipe):
+                continue
+            with ctx.asking(pipe.target.role, pipe.name):
+                if pipe.kind == "leads":
+                    _check_newest_link(ctx, pipe)
+                recover.recover(ctx, pipe)
+                if pipe.kind == "leads":
+                    recover.look_for_twins(ctx, pipe)
+
+    def _guarded(self, ctx: Context, pipe: model.Pipeline) -> bool:
+        """Whether what is staged may go out; a mass change pauses the pipeline instead."""
+        why = policy.guard(staging.totals(ctx.run, pipe), pipe.guard)
+        if not why:
+            return True
+        if ctx.state(pipe.name).guard_pass:
+            streams.guard_passed(ctx.run, pipe.name)
+            return True
+        name = ctx.client.name
+        hint = f"look with `syncd plan {name}`, then `syncd resume {name} {pipe.name}` lets it pass once"
+        streams.pause(self.db, ctx.client.name, [pipe.name], by="guard", why=f"{why}; {hint}")
+        log.error("guard", client=ctx.client.name, pipeline=pipe.name, why=why)
+        ctx.report.failed += 1
+        ctx.report.error = why
+        return False
+
+
+def _check_newest_link(ctx: Context, pipe: model.Pipeline) -> None:
+    """Raise WrongKey if the youngest linked lead no longer carries its key."""
+    link = known.newest_link(ctx.db, ctx.client.name, pipe.source.stream)
+    connector, spec = ctx.target(pipe)
+    if link is None or spec.key_field is None:
+        return
+    found = connector.get(pipe.target.stream, [link.dialer_id], [spec.key_field])
+    if found and found[0].fields.get(spec.key_field) != link.key:
+        raise model.WrongKey(link.crm_id)
+
+
+def run_all(engine: Engine, clients: Sequence[Client]) -> list[Report]:
+    """Run every stream of every client once, dialer streams last, so that a new lead's calls find it linked."""
+    return [engine.run_stream(client, side) for client in clients for side in client.sources()]
