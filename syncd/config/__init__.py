@@ -1,0 +1,1 @@
+"""Typed configuration: YAML with line numbers, secrets, example and JSON Schema."""

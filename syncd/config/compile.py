@@ -1,0 +1,224 @@
+"""From settings to what the engine runs: connectors and the core's pipelines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, time
+from typing import Literal, cast
+from zoneinfo import ZoneInfo
+
+from syncd.config import fields, identity, models, yaml_nodes
+from syncd.core import condition, mapping, model
+from syncd.sdk import errors, protocol, records, registry
+
+SIDES: dict[model.Kind, tuple[model.Side, model.Side]] = {
+    "leads": (model.Side("crm", "leads"), model.Side("dialer", "leads")),
+    "calls": (model.Side("dialer", "calls"), model.Side("crm", "calls")),
+    "dispositions": (model.Side("dialer", "calls"), model.Side("crm", "leads")),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ClientPlan:
+    """One client, ready to run. Its connectors are this plan's own; whoever asked for it closes them.
+
+    `identity` changes where the configuration means another CRM or dialer than before.
+    """
+
+    name: str
+    crm: protocol.Connector
+    dialer: protocol.Connector
+    pipelines: tuple[model.Pipeline, ...]
+    identity: str
+
+
+def clients(settings: models.Settings) -> list[ClientPlan]:
+    """The settings' clients with connectors of their own, in the order of the file; nothing is connected to yet.
+    Raises UserError, which cannot happen for settings that `load` returned."""
+    document = settings._document
+    plans = [client(document, name, one) for name, one in settings.clients.items()]
+    if document.problems(fatal=True):
+        raise errors.UserError(document.problems(fatal=True))
+    return [plan for plan in plans if plan is not None]
+
+
+def client(document: yaml_nodes.Document, name: str, settings: models.Client) -> ClientPlan | None:
+    """One client; what cannot work is added to the document's problems, then there is no plan."""
+    crm = _connector(document, name, "crm", settings.crm)
+    dialer = _connector(document, name, "dialer", settings.dialer)
+    if crm is None or dialer is None:
+        return None
+    compiled = _Client(document, name, settings, {"crm": crm, "dialer": dialer})
+    pipelines = [compiled.pipeline(kind) for kind in SIDES if getattr(settings.pipelines, kind) is not None]
+    whole = tuple(pipeline for pipeline in pipelines if pipeline is not None)
+    if len(whole) < len(pipelines):
+        return None
+    return ClientPlan(name, crm, dialer, whole, identity.of(settings))
+
+
+def _connector(
+    document: yaml_nodes.Document, name: str, role: protocol.Role, system: models.System
+) -> protocol.Connector | None:
+    path = ("clients", name, role)
+    make = cast("Callable[..., protocol.Connector]", registry.load(system.type))
+    try:
+        connector = make(system.options, client=name)
+    except errors.UserError as error:
+        for problem in error.problems:
+            document.add((*path, *filter(None, problem.where.split("."))), problem.what, problem.fix)
+        return None
+    if connector.role != role:
+        article = "a CRM" if connector.role == "crm" else "a dialer"
+        document.add((*path, "type"), f"{system.type} is {article}", f"it belongs under `{connector.role}:`")
+        return None
+    return connector
+
+
+class _Client:
+    """Compiles the pipelines of one client."""
+
+    def __init__(
+        self,
+        document: yaml_nodes.Document,
+        name: str,
+        settings: models.Client,
+        connectors: dict[protocol.Role, protocol.Connector],
+    ) -> None:
+        self.document = document
+        self.name = name
+        self.settings = settings
+        self.connectors = connectors
+
+    def pipeline(self, kind: model.Kind) -> model.Pipeline | None:
+        """The pipeline of that kind; None where a problem was found."""
+        settings: models.Pipeline = getattr(self.settings.pipelines, kind)
+        path: yaml_nodes.Path = ("clients", self.name, "pipelines", kind)
+        source, target = SIDES[kind]
+        reads, writes = self._stream(path, source), self._stream(path, target)
+        if reads is None or writes is None:
+            return None
+        if not reads.readable or not writes.writable:
+            side, what = (source, "read") if not reads.readable else (target, "written to")
+            self.document.add(path, f"{self._called(side)} cannot be {what}", "remove this pipeline")
+            return None
+        phone_fields = writes.phone if kind == "leads" else None
+        if not self._targets(path, settings, writes, phone_fields):
+            return None
+        rules = tuple(
+            spec.rule(name, phone=phone_fields is not None and name == phone_fields[1])
+            for name, spec in settings.fields.items()
+        )
+        compiled = mapping.FieldMapping(rules, region=self.settings.phone_region, phone_fields=phone_fields)
+        shared_phone: Literal["hold", "allow"] = "hold"
+        on_conflict: model.OnConflict = "source"
+        protect: frozenset[str] = frozenset()
+        if isinstance(settings, models.Leads):
+            shared_phone = settings.shared_phone
+        if isinstance(settings, models.Dispositions):
+            on_conflict = settings.on_conflict
+            protect = _protected(rules, settings.protect)
+        return model.Pipeline(
+            client=self.name,
+            name=kind,
+            kind=kind,
+            source=source,
+            target=target,
+            fields=compiled,
+            every_seconds=settings.every,
+            start=self._start(settings),
+            where=fields.compiled(settings.where),
+            opt_out=self._opt_out(kind),
+            shared_phone=shared_phone,
+            on_conflict=on_conflict,
+            guard=settings.guard.limits(),
+            protect=protect,
+            marked=writes.marker_field not in settings.fields,
+            shadow=settings.mode == "shadow",
+        )
+
+    def _called(self, side: model.Side) -> str:
+        system = self.settings.crm if side.role == "crm" else self.settings.dialer
+        return f"the stream {side} (type {system.type})"
+
+    def _stream(self, path: yaml_nodes.Path, side: model.Side) -> records.StreamSpec | None:
+        spec = self.connectors[side.role].streams.get(side.stream)
+        if spec is None:
+            fix = f"configure {side.stream} under clients.{self.name}.{side.role}, or remove this pipeline"
+            self.document.add(path, f"{self._called(side)} is not there", fix)
+        return spec
+
+    def _targets(
+        self,
+        path: yaml_nodes.Path,
+        settings: models.Pipeline,
+        spec: records.StreamSpec,
+        phone_fields: tuple[str, str] | None,
+    ) -> bool:
+        """Whether nothing is mapped that must not be, and all that must."""
+        found: list[tuple[str, str, str]] = []
+        if spec.key_field in settings.fields:
+            what = f"{spec.key_field} holds the key by which syncd finds the record again"
+            found.append((spec.key_field, what, "map another field"))
+        if phone_fields is not None:
+            code, number = phone_fields
+            if code in settings.fields:
+                what = f"{code} comes with {number}, from the number's own country code or `phone_region`"
+                found.append((code, what, "remove this line"))
+            if number not in settings.fields:
+                what = "is not mapped, so that every record would be skipped for want of a phone"
+                found.append((number, what, f"add `{number}: your phone field`"))
+        else:
+            what = "the transform phone works only on the way to a dialer"
+            found += [
+                (name, what, "use digits, or none")
+                for name, field in settings.fields.items()
+                if "phone" in field.transform
+            ]
+        for name, what, fix in found:
+            self.document.add((*path, "fields", name), what, fix, at="key")
+        return not found
+
+    def _start(self, settings: models.Pipeline) -> Literal["all", "now"] | datetime:
+        start = settings.start
+        if isinstance(start, str):
+            return start
+        moment = start if isinstance(start, datetime) else datetime.combine(start, time())
+        if moment.tzinfo is None:
+            zone = self.settings.time_zone
+            moment = moment.replace(tzinfo=ZoneInfo(zone) if zone else UTC)
+        return moment.astimezone(UTC)
+
+    def _opt_out(self, kind: model.Kind) -> condition.Condition | None:
+        """The CRM's do-not-call mark, which `dispositions` respects as well."""
+        leads = self.settings.pipelines.leads
+        if kind == "calls" or leads is None or leads.opt_out is None:
+            return None
+        return fields.compiled(leads.opt_out)
+
+
+def _protected(rules: tuple[mapping.Rule, ...], statuses: tuple[str, ...]) -> frozenset[str]:
+    """What the protected statuses look like in the target: each goes through the rules whose source is the status.
+
+    A text that other statuses lead to as well says nothing (`default: no` beside a rule for DNC), so it is left out.
+    """
+    readers = [rule for rule in rules if "status" in (*rule.sources, *_chosen_by(rule))]
+    named = {key.strip().casefold() for rule in readers for key, _ in rule.table}
+    named.update(text for rule in readers for text in _chosen_by(rule).get("status", ()))
+    weaker = {"?", *named} - {status.strip().casefold() for status in statuses}
+    strong = _written([rule for rule in readers if "status" in rule.sources], statuses)
+    return frozenset(strong - _written(readers, weaker))
+
+
+def _chosen_by(rule: mapping.Rule) -> dict[str, tuple[str, ...]]:
+    """Which fields the rule's choices look at, and the texts that they look for."""
+    found: dict[str, tuple[str, ...]] = {}
+    for test in (test for choice in rule.choices for test in choice.when.tests):
+        found[test.field] = (*found.get(test.field, ()), *test.values)
+    return found
+
+
+def _written(rules: Iterable[mapping.Rule], statuses: Iterable[str]) -> set[str]:
+    """What the rules make of calls of which nothing but the status is known."""
+    one_by_one = [mapping.FieldMapping((rule,))({"status": status}) for rule in rules for status in statuses]
+    return {(value or "").strip().casefold() for mapped in one_by_one for value in mapped.fields.values()} - {""}

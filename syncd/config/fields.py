@@ -1,0 +1,152 @@
+"""Models of a mapping and of conditions on fields, and what they compile to in the core."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from syncd.config.scalars import Name, Names, Shown, Text, Texts, Transforms, Wrong
+from syncd.core import condition, mapping
+
+
+class Model(BaseModel):
+    """What all models of the configuration share: unknown keys are refused, values never get into messages."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, serialize_by_alias=True)
+
+
+class FieldTest(Model):
+    """A test of one field; several keys must all hold. Texts compare without regard to case and outer blanks."""
+
+    is_: Texts | None = Field(None, alias="is", description="The field is one of these; the short form `field: value`")
+    not_: Texts | None = Field(None, alias="not", description="The field is none of these")
+    true: bool | None = Field(
+        None, description="The field reads as yes (true, 1, yes, y, t, on) or not; the short form `field: true`"
+    )
+    set_: bool | None = Field(None, alias="set", description="The field holds something")
+    blank: bool | None = Field(None, description="The field is empty or NULL")
+
+    @model_validator(mode="after")
+    def _says_something(self) -> FieldTest:
+        for name, value in self:
+            if name in self.model_fields_set and (value is None or value == ()):
+                raise Wrong("a test against nothing", "write {blank: true} for an empty field")
+        if not self.model_fields_set:
+            raise Wrong("a test without a word what to test", "write a value, a list, or {blank: true}")
+        return self
+
+    def compiled(self, name: str) -> tuple[condition.Test, ...]:
+        """The core's tests of field `name`."""
+        tests = []
+        for op, texts in (("in", self.is_), ("not_in", self.not_)):
+            if texts is not None:
+                folded = tuple(text.strip().casefold() for text in texts)
+                tests.append(condition.Test(name, "in" if op == "in" else "not_in", folded))
+        if self.true is not None:
+            tests.append(condition.Test(name, "true" if self.true else "false"))
+        if self.set_ is not None:
+            tests.append(condition.Test(name, "set" if self.set_ else "blank"))
+        if self.blank is not None:
+            tests.append(condition.Test(name, "blank" if self.blank else "set"))
+        return tuple(tests)
+
+
+def _short_test(value: Any) -> Any:
+    if isinstance(value, bool):
+        return {"true": value}
+    if isinstance(value, str | list):
+        return {"is": value}
+    if value is None:
+        raise Wrong("a test against nothing", "write {blank: true} for an empty field")
+    return value
+
+
+Tests = Annotated[
+    dict[Name, Annotated[FieldTest, BeforeValidator(_short_test)]], Field(min_length=1), Shown("condition")
+]
+
+
+def compiled(tests: Tests | None) -> condition.Condition:
+    """The core's condition; without tests it always holds."""
+    return condition.Condition(tuple(test for name, one in (tests or {}).items() for test in one.compiled(name)))
+
+
+class FieldRule(Model):
+    """One line of `rules`: where all of `when` holds, the field gets `value`."""
+
+    when: Tests = Field(description="Condition on the source's fields")
+    value: Text = Field(description="What the field gets then")
+
+
+class FieldSpec(Model):
+    """How one target field comes about; the short form `target: source` is the same as `target: {from: source}`."""
+
+    from_: Names = Field((), alias="from", description="Source fields; the first that is not blank counts")
+    value: Text | None = Field(None, min_length=1, description="A constant, instead of everything else here")
+    default: Text | None = Field(None, description="Used where nothing else gives a value")
+    map: dict[str, Text] = Field(
+        default_factory=dict, description="Table: source value → value to write; case does not matter"
+    )
+    unmapped: Literal["hold", "pass", "blank"] = Field(
+        "hold",
+        description="What becomes of a value that is not in `map`: the record is held until a person decides (`hold`), "
+        "the value is written as it is (`pass`), or it counts as blank (`blank`)",
+    )
+    transform: Transforms = Field(
+        (),
+        description=f"Applied in order, before `map`: {', '.join(f'`{name}`' for name in mapping.TRANSFORMS)}, `phone`",
+    )
+    clear: bool = Field(False, description="Whether a blank empties the target field; else blanks never overwrite")
+    rules: tuple[FieldRule, ...] = Field((), description="Tried before `from`, in order; the first that holds counts")
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> FieldSpec:
+        rest = self.model_fields_set - {"value", "clear"}
+        if self.value is not None and rest:
+            raise Wrong(
+                f"a constant `value` and {', '.join(sorted(f'`{_yaml(name)}`' for name in rest))} exclude each other"
+            )
+        if self.value is None and not (self.from_ or self.rules or self.default is not None):
+            raise Wrong("the field gets nothing", "say `from: source field`, `value: constant` or `rules`")
+        if "unmapped" in self.model_fields_set and not self.map:
+            raise Wrong("`unmapped` without a `map`", "add the table, or leave `unmapped` out")
+        folded = [key.strip().casefold() for key in self.map]
+        if len(set(folded)) < len(folded):
+            raise Wrong("two keys of `map` differ only in case or blanks", "keep one of them; case does not matter")
+        return self
+
+    def rule(self, target: str, *, phone: bool) -> mapping.Rule:
+        """The core's rule for field `target`; `phone` says that it is dialled."""
+        transforms = self.transform
+        if phone and "phone" not in transforms:
+            transforms = (*transforms, "phone")
+        return mapping.Rule(
+            target,
+            sources=self.from_,
+            choices=tuple(mapping.Choice(compiled(rule.when), rule.value) for rule in self.rules),
+            table=tuple(self.map.items()),
+            unmapped=self.unmapped,
+            transforms=transforms,
+            default=self.default if self.value is None else self.value,
+            clear=self.clear,
+        )
+
+
+def _yaml(name: str) -> str:
+    return FieldSpec.model_fields[name].alias or name
+
+
+def _short_field(value: Any) -> Any:
+    if isinstance(value, str):
+        return {"from": value}
+    if isinstance(value, list):
+        raise Wrong("a list of source fields needs its word", "write {from: [first, second]}")
+    if value is None or isinstance(value, bool):
+        raise Wrong("not the name of a source field", "write {value: …} for a constant")
+    return value
+
+
+Mapping = Annotated[
+    dict[Name, Annotated[FieldSpec, BeforeValidator(_short_field)]], Field(min_length=1), Shown("target field: field")
+]

@@ -1,0 +1,137 @@
+"""From a file to settings, with all that is wrong said at once and in its place."""
+
+from __future__ import annotations
+
+import re
+import stat
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, SecretStr, ValidationError
+
+from syncd.config import compile as compiler
+from syncd.config import explain, fields, models, scalars, secrets, yaml_nodes
+from syncd.sdk import errors, registry
+
+_ROLES = ("crm", "dialer")
+_NO_SYSTEM = models.System.model_construct(type="", options=fields.Model())
+_NO_CLIENT = models.Client.model_construct(
+    crm=_NO_SYSTEM, dialer=_NO_SYSTEM, pipelines=models.Pipelines.model_construct()
+)
+_LOGIN = re.compile(r"://[^/@\s:]*:[^/@\s]+@")
+_START = "start from config.example.yaml"
+_OPEN = "chmod 600 the file, or write ${env:NAME}, ${file:/path} or ${credential:name} instead"
+
+
+def load(path: Path) -> models.Settings:
+    """Given the configuration file's path, return its settings; raise UserError with every problem as
+    `file:line:col path.to.key: what – fix`. Nothing is connected to."""
+    document = yaml_nodes.read(_text(path), str(path))
+    settings = None
+    if document.value is not None:
+        secrets.expand(document, folder=path.parent)
+        settings = _settings(document)
+        if path.stat().st_mode & stat.S_IROTH:
+            _warn_of_passwords(document, settings)
+    if settings is None or document.problems(fatal=True):
+        raise errors.UserError(document.problems())
+    return settings
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        problem = errors.Problem("there is no such file", str(path), _START)
+    except OSError as error:
+        problem = errors.Problem(f"the file cannot be read: {error.strerror}", str(path))
+    except UnicodeDecodeError as error:
+        before = error.object[: error.start]
+        line, column = before.count(b"\n") + 1, error.start - before.rfind(b"\n")
+        place = f"{path}:{line}:{column}"
+        problem = errors.Problem("the file is not UTF-8 text", place, "save it as UTF-8")
+    raise errors.UserError([problem])
+
+
+def _settings(document: yaml_nodes.Document) -> models.Settings:
+    """The settings as far as they can be made; they are good only if the document has no fatal problem."""
+    value = dict(document.value)
+    clients = value.get("clients")
+    if isinstance(clients, dict):
+        value["clients"] = {name: _client(document, name, raw) for name, raw in clients.items()}
+    try:
+        settings = models.Settings.model_validate(value)
+    except ValidationError as error:
+        explain.note(document, error, models.Settings)
+        settings = models.Settings.model_construct(clients={})
+    settings._document = document
+    return settings
+
+
+def _client(document: yaml_nodes.Document, name: str, raw: Any) -> models.Client:
+    path: yaml_nodes.Path = ("clients", name)
+    value: Any = raw
+    whole = True
+    if isinstance(raw, dict):
+        systems = {
+            role: _system(document, (*path, role), raw[role]) for role in _ROLES if isinstance(raw.get(role), dict)
+        }
+        whole = None not in systems.values()
+        value = {**raw, **{role: system or _NO_SYSTEM for role, system in systems.items()}}
+    try:
+        client = models.Client.model_validate(value)
+    except ValidationError as error:
+        explain.note(document, error, models.Client, path)
+        return _NO_CLIENT
+    if whole and (plan := compiler.client(document, name, client)):
+        plan.crm.close()
+        plan.dialer.close()
+    return client
+
+
+def _system(document: yaml_nodes.Document, path: yaml_nodes.Path, raw: Mapping[str, Any]) -> models.System | None:
+    """One system with its connector's own options."""
+    kind = raw.get("type")
+    if not isinstance(kind, str) or not kind:
+        fix = f"write one of: {', '.join(registry.names())}"
+        document.add((*path, "type"), "the connector's type is missing", fix)
+        return None
+    try:
+        known = registry.load(kind).Options
+    except errors.UserError as error:
+        for problem in error.problems:
+            document.add((*path, "type"), problem.what, scalars.choices(kind, list(registry.names())))
+        return None
+    try:
+        options = known.model_validate({key: value for key, value in raw.items() if key != "type"})
+    except ValidationError as error:
+        explain.note(document, error, known, path, beside=("type",))
+        return None
+    return models.System(type=kind, options=options)
+
+
+def _warn_of_passwords(document: yaml_nodes.Document, settings: models.Settings) -> None:
+    """Passwords that stand literally in a file that everybody on the machine can read."""
+    secret = [path for path in _passwords(settings, ()) if "://" not in str(document.at(path))]
+    logins = [path for path in document.values if _LOGIN.search(str(document.at(path)))]
+    for path in (*secret, *logins):
+        if isinstance(document.at(path), str) and path not in document.secrets and path not in document.unknown:
+            document.add(path, "a password in a file that everybody may read", _OPEN, fatal=False)
+
+
+def _passwords(value: Any, path: yaml_nodes.Path) -> Iterator[yaml_nodes.Path]:
+    """Where, in the file, the secret texts of a model stand."""
+    if isinstance(value, SecretStr):
+        yield path
+    elif isinstance(value, models.System):
+        yield from _passwords(value.options, path)
+    elif isinstance(value, BaseModel):
+        for name, info in type(value).model_fields.items():
+            yield from _passwords(getattr(value, name, None), (*path, info.alias or name))
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _passwords(item, (*path, key))
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            yield from _passwords(item, (*path, index))

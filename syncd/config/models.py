@@ -1,0 +1,158 @@
+"""The configuration file as models: each key with its type, default and one sentence on what it is for."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field, PrivateAttr, SecretStr, SkipValidation, StringConstraints, model_validator
+
+from syncd.config import yaml_nodes
+from syncd.config.fields import Mapping, Model, Tests
+from syncd.config.scalars import Duration, Region, Share, Shown, Start, Text, Wrong, Zone
+from syncd.core import model
+from syncd.sdk.errors import Problem
+
+_LIMITS = model.GuardLimits()
+ClientName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,32}$"), Shown("name")]
+
+
+class Log(Model):
+    """What syncd says of itself, on standard error."""
+
+    format: Literal["json", "console"] = Field(
+        "json", description="One JSON object a line, or coloured text for people"
+    )
+    level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least important lines shown")
+
+
+class Guard(Model):
+    """How much may change at once before a person must look (`syncd resume` lets it pass). A number and its share of
+    all linked records must both be exceeded."""
+
+    max_removes: int | None = Field(
+        _LIMITS.max_removes, ge=0, description="Leads that may be taken out of dialling; empty for no limit"
+    )
+    max_removes_share: Share = Field(_LIMITS.max_removes_share, ge=0, le=1, description="The same, as a share")
+    max_updates: int | None = Field(
+        _LIMITS.max_updates, ge=0, description="Records that may be updated; empty for no limit"
+    )
+    max_updates_share: Share = Field(_LIMITS.max_updates_share, ge=0, le=1, description="The same, as a share")
+
+    def limits(self) -> model.GuardLimits:
+        """The core's limits."""
+        return model.GuardLimits(self.max_removes, self.max_removes_share, self.max_updates, self.max_updates_share)
+
+
+class Pipeline(Model):
+    """What all pipelines have in common."""
+
+    start: Start = Field(
+        description="From when on changes count: `all` (everything that is there), `now`, a date or an instant. There "
+        "is no default, so that the first day cannot dial a whole CRM by accident"
+    )
+    fields: Mapping = Field(description="The mapping: target field → where its value comes from")
+    every: Duration = Field(30.0, description="How often the source is asked")
+    mode: Literal["live", "shadow"] = Field("live", description="`shadow` does everything except writing to the target")
+    where: Tests | None = Field(None, description="Only records of the source for which this holds")
+    guard: Guard = Field(default_factory=Guard, description="When too much changes at once")
+
+
+class Leads(Pipeline):
+    """`pipelines.leads`: records of the CRM become leads of the dialer."""
+
+    opt_out: Tests | None = Field(
+        None,
+        description="The CRM's do-not-call mark: such a record is never inserted, and its lead is taken out of "
+        "dialling first of all",
+    )
+    shared_phone: Literal["hold", "allow"] = Field(
+        "hold", description="A phone that several records share: hold all but the first, or make a lead of each"
+    )
+
+
+class Calls(Pipeline):
+    """`pipelines.calls`: each call of a linked lead becomes one record in the CRM. The source has one field more than
+    the dialer: `crm_id`, the id of the CRM record that was called."""
+
+
+class Dispositions(Pipeline):
+    """`pipelines.dispositions`: the newest call of a lead changes its CRM record. The source also has `crm_id`."""
+
+    on_conflict: Literal["source", "target", "hold"] = Field(
+        "source",
+        description="A field that changed on both sides: the dialer wins (`source`), the CRM wins (`target`), or a "
+        "person decides (`hold`)",
+    )
+    protect: tuple[Text, ...] = Field(
+        ("SALE", "DNC", "DNCL", "DNCC"),
+        description="Statuses of the dialer that a weaker or older one never overwrites in the CRM",
+    )
+
+
+class Pipelines(Model):
+    """What is kept in step."""
+
+    leads: Leads | None = Field(None, description="CRM → dialer: records become leads")
+    calls: Calls | None = Field(None, description="Dialer → CRM: one record for each call")
+    dispositions: Dispositions | None = Field(None, description="Dialer → CRM: what a call changes in its CRM record")
+
+    @model_validator(mode="after")
+    def _at_least_one(self) -> Pipelines:
+        if not (self.leads or self.calls or self.dispositions):
+            raise Wrong("no pipeline", "add leads, calls or dispositions")
+        return self
+
+
+class System(Model):
+    """One far system: the connector's `type`, and beside it that connector's own options."""
+
+    type: str = Field(description="Which connector: `sql`, `vicidial` or another one that is installed")
+    options: SkipValidation[BaseModel] = Field(repr=False)
+
+
+class Client(Model):
+    """One CRM and one dialer that are kept in step."""
+
+    crm: System = Field(description="Where the people are: a connector's `type` and its options")
+    dialer: System = Field(description="Where they are called: a connector's `type` and its options")
+    pipelines: Pipelines = Field(description="What is kept in step")
+    time_zone: Zone | None = Field(
+        None, description="Zone of a `start` without one, for example America/New_York; else UTC"
+    )
+    phone_region: Region = Field(
+        "US", description="Country of phone numbers that are written without their country code"
+    )
+
+
+class Settings(Model):
+    """The whole file."""
+
+    clients: dict[ClientName, Client] = Field(
+        min_length=1, description="The clients by name (`a-z`, `0-9`, `_`, `-`, at most 32)"
+    )
+    store: SecretStr = Field(
+        SecretStr("sqlite:////var/lib/syncd/syncd.db"),
+        description="Database of syncd's own state: `sqlite:////path/file.db` or `postgresql://user:password@host/name`",
+    )
+    stop_seconds: Duration = Field(30.0, description="How long a stopping daemon may finish what it has begun")
+    log: Log = Field(default_factory=Log, description="What syncd says of itself")
+
+    _document: yaml_nodes.Document = PrivateAttr(default_factory=lambda: yaml_nodes.Document("configuration"))
+
+    @property
+    def warnings(self) -> tuple[Problem, ...]:
+        """What is worth a warning although syncd can run."""
+        return self._document.problems(fatal=False)
+
+    def problem(
+        self,
+        path: yaml_nodes.Path,
+        what: str,
+        fix: str = "",
+        *,
+        at: Literal["auto", "key"] = "auto",
+        fatal: bool = True,
+    ) -> Problem:
+        """A problem of what stands at `path`, as `file:line:col path.to.key`; `at="key"` means the key itself."""
+        place = self._document.place(path, at=at)
+        return self._document.problem(path, what, fix, place=place, fatal=fatal)
