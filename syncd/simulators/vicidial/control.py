@@ -1,0 +1,252 @@
+"""The control door under /_sim/: faults, clock, an agent's work, and the whole world as JSON for accounting."""
+
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from . import rows, text
+from .wire import JSON, HttpAnswer, HttpRequest
+from .world import SYSTEM_DNC
+
+if TYPE_CHECKING:
+    from .server import Simulator
+
+PREFIX = "/_sim/"
+Arguments = dict[str, Any]
+
+
+class _Mistake(Exception):
+    """What the caller asked for cannot be done."""
+
+
+def answer(sim: "Simulator", request: HttpRequest) -> HttpAnswer:
+    """Run one command: POST with a JSON object; HTTP 400 with `error` for a mistake."""
+    command = _COMMANDS.get(request.path.removeprefix(PREFIX))
+    if command is None:
+        return _json(404, {"error": f"no such command; known are {', '.join(_COMMANDS)}"})
+    if request.method != "POST":
+        return _json(405, {"error": "POST a JSON object"})
+    try:
+        arguments = json.loads(request.body or b"{}")
+        if not isinstance(arguments, dict):
+            raise _Mistake("a JSON object is expected")
+        return _json(200, command(sim, arguments))
+    except json.JSONDecodeError as error:
+        return _json(400, {"error": f"not JSON: {error}"})
+    except KeyError as error:
+        return _json(400, {"error": f"{error.args[0]} is missing"})
+    except (_Mistake, ValueError, TypeError) as error:
+        return _json(400, {"error": str(error)})
+
+
+def _json(status: int, data: Arguments) -> HttpAnswer:
+    return HttpAnswer(status, json.dumps(data).encode() + b"\n", JSON)
+
+
+def _faults(sim: "Simulator", arguments: Arguments) -> Arguments:
+    if "spec" in arguments:
+        sim.faults.set(arguments["spec"])
+    if "hold_after_writes" in arguments:
+        sim.hold(int(arguments["hold_after_writes"]))
+    return {"fired": dict(sim.faults.fired), "hold_after_writes": sim.hold_after_writes}
+
+
+def _release(sim: "Simulator", _: Arguments) -> Arguments:
+    sim.release()
+    return {"writes": sim.world.api_adds}
+
+
+def _wait(sim: "Simulator", arguments: Arguments) -> Arguments:
+    wanted = int(arguments["writes"])
+    writes = sim.wait_for_adds(wanted, float(arguments.get("timeout", 30)))
+    return {"writes": writes, "reached": writes >= wanted}
+
+
+def _requests(sim: "Simulator", _: Arguments) -> Arguments:
+    return {
+        "functions": dict(sim.functions),
+        "in_flight": sim.in_flight,
+        "highest_in_flight": sim.highest_in_flight,
+        "passwords_in_get": sim.passwords_in_get,
+        "late_pending": sim.late_pending,
+        "writes": sim.world.api_adds,
+        "faults_fired": dict(sim.faults.fired),
+    }
+
+
+def _world(sim: "Simulator", arguments: Arguments) -> Arguments:
+    world = sim.world
+    with world.lock:
+        parts: dict[str, Callable[[], Any]] = {
+            "leads": lambda: rows.plain(world.leads.values()),
+            "calls": lambda: rows.plain(world.all_calls()),
+            "hopper": lambda: rows.plain(world.hopper.values()),
+            "callbacks": lambda: rows.plain(row for booked in world.callbacks.values() for row in booked),
+            "recordings": lambda: rows.plain(world.recordings),
+            "dnc": lambda: {name: sorted(numbers) for name, numbers in world.dnc.items()},
+            "custom_fields": lambda: {
+                name: {str(lead_id): values for lead_id, values in found.items()}
+                for name, found in world.custom_values.items()
+            },
+        }
+        wanted = arguments.get("include", list(parts))
+        counts = {"leads": len(world.leads), "calls": sum(map(len, world.calls.values())), "hopper": len(world.hopper)}
+        return {
+            "counts": counts,
+            "now": world.clock.text(),
+            "writes": world.api_adds,
+            **{name: parts[name]() for name in wanted},
+        }
+
+
+def _clock(sim: "Simulator", arguments: Arguments) -> Arguments:
+    clock = sim.world.clock
+    with sim.world.lock:
+        if "zone" in arguments:
+            clock.set_zone(arguments["zone"])
+        if "offset_seconds" in arguments:
+            clock.offset_seconds = float(arguments["offset_seconds"])
+        if "freeze" in arguments:
+            clock.freeze(frozen=bool(arguments["freeze"]))
+        return {"now": clock.text(), "epoch": clock.epoch(), "local_gmt": clock.local_gmt}
+
+
+def _lead(sim: "Simulator", arguments: Arguments) -> rows.Lead:
+    lead = sim.world.leads.get(int(arguments["lead_id"]))
+    if lead is None:
+        raise _Mistake(f"no lead {arguments['lead_id']}")
+    return lead
+
+
+def _call(sim: "Simulator", arguments: Arguments) -> Arguments:
+    world = sim.world
+    with world.lock:
+        lead, user_name, status = _lead(sim, arguments), str(arguments["user"]), str(arguments["status"])
+        user = world.users.get(user_name)
+        if user is None:
+            raise _Mistake(f"no user {user_name}")
+        in_group = str(arguments.get("in_group") or "")
+        campaign_id = in_group or str(arguments.get("campaign_id") or world.campaign_of_list(lead.list_id))
+        when = str(arguments.get("call_date") or world.clock.text())
+        length = int(arguments.get("length_in_sec", 0))
+        uniqueid = str(arguments.get("uniqueid") or f"{world.clock.to_epoch(when)}.{world.take_call_number()}")
+        called_count = text.column("called_count", str(int(lead.called_count) + 1))
+        call = rows.Call(
+            uniqueid=uniqueid,
+            lead_id=lead.lead_id,
+            campaign_id=campaign_id,
+            call_date=when,
+            status=status,
+            user=user_name,
+            list_id=lead.list_id,
+            length_in_sec=length,
+            phone_number=lead.phone_number,
+            # The dialer books calls that no agent took without a user group.
+            user_group=None if user_name in {"VDAD", "VDCL"} else user.user_group,
+            term_reason=str(arguments.get("term_reason", "CALLER")),
+            called_count=int(called_count),
+            queue_seconds=float(arguments.get("queue_seconds", 0)),
+            closecallid=world.take_closecallid() if in_group else 0,
+            agent_log_rows=int(arguments.get("agent_log_rows", 1)),
+        )
+        world.add_call(call)
+        callback = arguments.get("callback")
+        changes = {
+            "status": "CBHOLD" if callback else status,
+            "called_count": called_count,
+            "last_local_call_time": when,
+            "user": user_name,
+            "called_since_last_reset": "Y",
+        }
+        world.change_lead(lead, changes)
+        world.remove_from_hopper(lead.lead_id)
+        if callback:
+            _book_callback(sim, lead, call, callback)
+        if arguments.get("recording"):
+            _record(sim, call)
+        if arguments.get("dnc"):
+            world.dnc[SYSTEM_DNC].add(lead.phone_number)
+        return {"uniqueid": uniqueid, "call_date": when, "closecallid": call.closecallid}
+
+
+def _book_callback(sim: "Simulator", lead: rows.Lead, call: rows.Call, given: Arguments) -> None:
+    recipient = "USERONLY" if given.get("user") else "ANYONE"
+    booked = rows.Callback(
+        lead.lead_id, lead.list_id, call.campaign_id, sim.world.clock.text(), str(given["datetime"]), recipient,
+        call.user, call.user_group or "", str(given.get("comments", "")), call.status,
+    )  # fmt: skip
+    sim.world.callbacks[lead.lead_id] = [booked]
+
+
+def _record(sim: "Simulator", call: rows.Call) -> None:
+    recordings = sim.world.recordings
+    recording_id = max((found.recording_id for found in recordings), default=0) + 1
+    filename = f"{call.call_date.translate(str.maketrans(' ', '-', '-:'))}_{call.phone_number}_{call.user}"
+    recordings.append(
+        rows.Recording(
+            recording_id,
+            call.lead_id,
+            call.user,
+            call.call_date,
+            call.length_in_sec,
+            str(call.closecallid or call.uniqueid),
+            filename,
+            f"http://10.10.10.15/RECORDINGS/{filename}-all.wav",
+        )
+    )
+
+
+def _redispo(sim: "Simulator", arguments: Arguments) -> Arguments:
+    status = str(arguments["status"])
+    with sim.world.lock:
+        calls = sim.world.calls_of_uniqueid(str(arguments["uniqueid"]))
+        if not calls:
+            raise _Mistake(f"no call {arguments['uniqueid']}")
+        for call in calls:
+            call.status = status
+        lead = sim.world.leads.get(calls[-1].lead_id)
+        if lead is not None:
+            sim.world.change_lead(lead, {"status": status})
+        return {"changed": len(calls)}
+
+
+def _edit(sim: "Simulator", arguments: Arguments) -> Arguments:
+    fields = {name: text.column(name, str(value)) for name, value in arguments["fields"].items()}
+    unknown = sorted(fields.keys() - set(rows.LEAD_COLUMNS) | fields.keys() & {"lead_id"})
+    if unknown:
+        raise _Mistake(f"no such columns to edit: {', '.join(unknown)}")
+    with sim.world.lock:
+        return {"changed": sim.world.change_lead(_lead(sim, arguments), fields)}
+
+
+def _delete(sim: "Simulator", arguments: Arguments) -> Arguments:
+    with sim.world.lock:
+        lead = _lead(sim, arguments)
+        sim.world.delete_lead(lead)
+        return {"deleted": lead.lead_id}
+
+
+def _dnc(sim: "Simulator", arguments: Arguments) -> Arguments:
+    with sim.world.lock:
+        numbers = sim.world.dnc.setdefault(str(arguments.get("campaign_id") or SYSTEM_DNC), set())
+        number = str(arguments["phone_number"])
+        if arguments.get("remove"):
+            numbers.discard(number)
+        else:
+            numbers.add(number)
+        return {"numbers": len(numbers)}
+
+
+_COMMANDS: dict[str, Callable[["Simulator", Arguments], Arguments]] = {
+    "faults": _faults,
+    "release": _release,
+    "wait": _wait,
+    "requests": _requests,
+    "world": _world,
+    "clock": _clock,
+    "call": _call,
+    "redispo": _redispo,
+    "edit": _edit,
+    "delete": _delete,
+    "dnc": _dnc,
+}

@@ -1,0 +1,104 @@
+"""One API request in the simulated PHP: its parameters as the API filters them, and the answer being printed."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from . import rows, text
+from .world import World
+
+_DELIMITERS = {"csv": ",", "tab": "\t", "pipe": "|"}
+
+
+class PhpFatal(Exception):
+    """PHP stopped with an error: HTTP 500, and the body is what was printed before."""
+
+
+class Finished(Exception):
+    """The script has said all it has to say (PHP's exit)."""
+
+
+class Request:
+    """Parameters and answer of one request.
+
+    `guide` is the profile of sites that follow the copied guide instead of stock VICIdial.
+    """
+
+    __slots__ = ("_clean", "guide", "lists", "names", "output", "raw", "user", "user_name", "world")
+
+    def __init__(self, world: World, pairs: Sequence[tuple[str, str]], *, guide: bool) -> None:
+        self.world = world
+        self.guide = guide
+        self.raw: dict[str, str] = dict(pairs)
+        self.names = [name for name, _ in pairs]
+        self.lists: dict[str, list[str]] = {}
+        for name, value in pairs:
+            if name.endswith("[]"):
+                self.lists.setdefault(name[:-2], []).append(value)
+        self.output: list[str] = []
+        self.user_name = ""
+        self.user = rows.User("")
+        self._clean: dict[str, str] = {}
+
+    def get(self, name: str) -> str:
+        """A parameter as the API filters it; empty if it was not sent."""
+        found = self._clean.get(name)
+        if found is None:
+            value = self.raw.get(name)
+            found = self._clean[name] = "" if value is None else text.clean(self.world.filters, name, value)
+        return found
+
+    def yes(self, name: str) -> bool:
+        """Whether a parameter is exactly `Y`."""
+        return self.get(name) == "Y"
+
+    def has_header(self) -> bool:
+        """Whether a header line is asked for."""
+        return self.get("header") == "YES"
+
+    def delimiter(self, extra: Mapping[str, str] | None = None) -> str:
+        """Between columns, by the parameter `stage`."""
+        stage = self.get("stage")
+        return (extra or {}).get(stage) or _DELIMITERS.get(stage, "|")
+
+    def say(self, line: str) -> None:
+        """Print a line and log the request.
+
+        The log's INSERT quotes the request's text with apostrophes. On a server whose PHP raises on SQL errors, a
+        request that holds one ends here with HTTP 500, whatever was done before (http500.json).
+        """
+        self.output.append(line + "\n")
+        if self.world.raise_on_sql_errors and any("'" in value for value in self.raw.values()):
+            raise PhpFatal
+
+    def echo(self, output: str) -> None:
+        """Print without a line end and without logging."""
+        self.output.append(output)
+
+    def stop(self, line: str) -> Finished:
+        """Print a last line; `raise` the result."""
+        self.say(line)
+        return Finished()
+
+    def group(self) -> rows.UserGroup:
+        """The user group of the user who asks; one that does not exist may see nothing."""
+        return self.world.user_groups.get(self.user.user_group) or rows.UserGroup(self.user.user_group)
+
+    def sees_list(self, list_id: str) -> bool:
+        """Whether a list is defined and its campaign visible to the user who asks."""
+        found = self.world.lists.get(list_id)
+        return found is not None and self.group().allows(found.campaign_id)
+
+    def may_use_list(self, list_id: str) -> bool:
+        """Whether `api_list_restrict` lets the user who asks touch a list."""
+        return not self.user.api_list_restrict or self.sees_list(list_id)
+
+
+def run(script: Callable[[Request], None], req: Request) -> tuple[int, str]:
+    """Run a script for a request; return HTTP status and body."""
+    status = 200
+    try:
+        script(req)
+    except Finished:
+        pass  # what it had to say is printed
+    except PhpFatal:
+        status = 500
+    return status, "".join(req.output)

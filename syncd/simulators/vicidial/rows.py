@@ -1,0 +1,225 @@
+"""The simulated VICIdial's tables, as rows."""
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+RowT = TypeVar("RowT", bound="DataclassInstance")
+
+
+def read(kind: type[RowT], given: Mapping[str, Any]) -> RowT:
+    """Given a row of a state file, in part or whole, return it; raise ValueError for a column that does not exist."""
+    unknown = sorted(given.keys() - {field.name for field in dataclasses.fields(kind)})
+    if unknown:
+        raise ValueError(f"state: a {kind.__name__} has no {', '.join(unknown)}")
+    return kind(**given)
+
+
+def read_lead(given: Mapping[str, Any]) -> "Lead":
+    """A lead of a state file; numbers become the text that PHP prints."""
+    return read(Lead, {name: value if name == "lead_id" else str(value) for name, value in given.items()})
+
+
+def plain(found: "Iterable[DataclassInstance]") -> list[dict[str, Any]]:
+    """Rows as plain data, for the control door."""
+    return [dataclasses.asdict(row) for row in found]
+
+
+@dataclasses.dataclass(slots=True)
+class User:
+    """A row of vicidial_users."""
+
+    user: str
+    user_level: int = 1
+    full_name: str = ""
+    user_group: str = ""
+    vdc_agent_api_access: int = 0
+    modify_leads: int = 0
+    modify_lists: int = 1
+    delete_from_dnc: int = 0
+    view_reports: int = 0
+    export_reports: int = 0
+    api_list_restrict: int = 0
+    api_allowed_functions: list[str] = dataclasses.field(default_factory=lambda: ["ALL_FUNCTIONS"])
+    admin_hide_phone_data: str = "0"
+    custom_three: str = ""
+    active: str = "Y"
+    password: str = ""
+    failed_login_count: int = 0
+    last_login_epoch: int = 0
+
+
+@dataclasses.dataclass(slots=True)
+class UserGroup:
+    """A row of vicidial_user_groups."""
+
+    user_group: str
+    allowed_campaigns: list[str] = dataclasses.field(default_factory=list)
+    allowed_reports: str = ""
+
+    def allows(self, campaign_id: str) -> bool:
+        """Whether this group may see a campaign."""
+        return any("-ALL" in name for name in self.allowed_campaigns) or campaign_id in self.allowed_campaigns
+
+
+@dataclasses.dataclass(slots=True)
+class Campaign:
+    """A row of vicidial_campaigns."""
+
+    campaign_id: str
+    campaign_name: str = ""
+    active: str = "Y"
+    local_call_time: str = "9am-9pm"
+    use_other_campaign_dnc: str = ""
+
+
+@dataclasses.dataclass(slots=True)
+class InGroup:
+    """A row of vicidial_inbound_groups."""
+
+    group_id: str
+    group_name: str = ""
+
+
+@dataclasses.dataclass(slots=True)
+class LeadList:
+    """A row of vicidial_lists."""
+
+    list_id: str
+    list_name: str = ""
+    campaign_id: str = ""
+    active: str = "Y"
+    list_description: str = ""
+    list_changedate: str = ""
+    list_lastcalldate: str = ""
+    expiration_date: str = "2099-12-31"
+    resets_today: int = 0
+
+
+@dataclasses.dataclass(slots=True)
+class Lead:
+    """A row of vicidial_list, all columns but the key as the text that PHP prints; NULL is the empty text."""
+
+    lead_id: int
+    entry_date: str = ""
+    modify_date: str = ""
+    status: str = ""
+    user: str = ""
+    vendor_lead_code: str = ""
+    source_id: str = ""
+    list_id: str = "0"
+    gmt_offset_now: str = "0.00"
+    called_since_last_reset: str = "N"
+    phone_code: str = ""
+    phone_number: str = ""
+    title: str = ""
+    first_name: str = ""
+    middle_initial: str = ""
+    last_name: str = ""
+    address1: str = ""
+    address2: str = ""
+    address3: str = ""
+    city: str = ""
+    state: str = ""
+    province: str = ""
+    postal_code: str = ""
+    country_code: str = ""
+    gender: str = "U"
+    date_of_birth: str = ""
+    alt_phone: str = ""
+    email: str = ""
+    security_phrase: str = ""
+    comments: str = ""
+    called_count: str = "0"
+    last_local_call_time: str = ""
+    rank: str = "0"
+    owner: str = ""
+    entry_list_id: str = "0"
+
+
+LEAD_COLUMNS = tuple(field.name for field in dataclasses.fields(Lead))
+
+
+@dataclasses.dataclass(slots=True)
+class Call:
+    """A row of vicidial_log, or of vicidial_closer_log if `closecallid` is set."""
+
+    uniqueid: str
+    lead_id: int
+    campaign_id: str
+    call_date: str
+    status: str
+    user: str
+    list_id: str = ""
+    length_in_sec: int = 0
+    phone_number: str = ""
+    user_group: str | None = None
+    term_reason: str = "NONE"
+    alt_dial: str = "NONE"
+    called_count: int = 0
+    queue_seconds: float = 0.0
+    closecallid: int = 0
+    # How often the export's join with the agent log finds the call.
+    agent_log_rows: int = 1
+
+
+@dataclasses.dataclass(slots=True)
+class Callback:
+    """A row of vicidial_callbacks."""
+
+    lead_id: int
+    list_id: str
+    campaign_id: str
+    entry_time: str
+    callback_time: str
+    recipient: str
+    user: str = ""
+    user_group: str = ""
+    comments: str = ""
+    lead_status: str = "CALLBK"
+    status: str = "ACTIVE"
+
+
+@dataclasses.dataclass(slots=True)
+class HopperEntry:
+    """A row of vicidial_hopper."""
+
+    hopper_id: int
+    lead_id: int
+    campaign_id: str
+    list_id: str
+    gmt_offset_now: str
+    state: str
+    priority: int
+    vendor_lead_code: str
+    source: str = "P"
+    status: str = "READY"
+
+
+@dataclasses.dataclass(slots=True)
+class Recording:
+    """A row of recording_log; `vicidial_id` is an outbound call's uniqueid or an inbound call's closecallid."""
+
+    recording_id: int
+    lead_id: int
+    user: str
+    start_time: str
+    length_in_sec: int
+    vicidial_id: str
+    filename: str
+    location: str
+
+
+@dataclasses.dataclass(slots=True)
+class LiveAgent:
+    """A row of vicidial_live_agents."""
+
+    user: str
+    campaign_id: str
+    session_id: str
+    status: str = "PAUSED"
+    lead_id: int = 0
+    external_status: str = ""

@@ -1,0 +1,254 @@
+"""What a stock VICIdial keeps of a text: characters dropped on the way in, SQL escapes, column widths.
+
+Source: non_agent_api.php (trunk 3884) filters each parameter by name, with one set of rules for `use_non_latin=0`
+(bytes: every non-ASCII letter goes) and one for `1` (letters of any script stay); MariaDB then cuts to the column.
+"""
+
+import datetime
+import functools
+import re
+from collections.abc import Callable, Mapping
+
+_DIGITS = "0123456789"
+_UPPER = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_ALNUM = _DIGITS + _UPPER + _UPPER.lower()
+
+# Characters kept beside digits and letters; what counts as a letter depends on use_non_latin.
+_BESIDE_LETTERS: Mapping[str, str] = {
+    "address1": "- '+.:/@_",
+    "address2": "- '+.:/@_",
+    "address3": "- '+.:/@_",
+    "agent_user": "-_",
+    "alt_phone": "- '+_.",
+    "call_id": "",
+    "callback_comments": "- +.:/@_",
+    "callback_status": "-_",
+    "callback_user": "-_",
+    "campaign": "-_",
+    "campaign_id": "-_",
+    "campaigns": "-,|_",
+    "city": "- '+.:/@_",
+    "country_code": "-_",
+    "custom_order": "-_",
+    "duration": "-_",
+    "email": "- '+.:/@%_",
+    "extension": "-_",
+    "field_name": "-_",
+    "first_name": "- '+_.",
+    "group": "-|_",
+    "in_groups": "-|,_",
+    "ingroups": "-_",
+    "last_name": "- '+_.",
+    "leads_counts": "-_",
+    "local_call_time": "-_",
+    "middle_initial": "-_",
+    "multi_alt_phones": "- +!:_",
+    "owner": "- '+.:/@_",
+    "pass": "-_",
+    "postal_code": "- '+",
+    "province": "- '+._",
+    "remove_from_hopper": "",
+    "security_phrase": "- '+.:/@_",
+    "source": "",
+    "state": "- ",
+    "status": "-_",
+    "statuses": "- .,_",
+    "title": "- '_.",
+    "uniqueid": "- ._",
+    "user": "-_",
+    "user_field": "-_",
+    "user_groups": "-|,_",
+}
+# A plus stays a plus in a callback's comment; everywhere else where it survives it becomes a space.
+_PLUS_STAYS = frozenset({"callback_comments", "callback_datetime", "datetime_start", "datetime_end"})
+_FREE = ("vendor_lead_code", "source_id", "comments")
+_ONLY: Mapping[str, str] = {
+    **dict.fromkeys(
+        [
+            "list_id_field",
+            "lead_id",
+            "rank",
+            "entry_list_id",
+            "phone_code",
+            "called_count",
+            "records",
+            "force_entry_list_id",
+        ],
+        _DIGITS,
+    ),
+    **dict.fromkeys(
+        [
+            "update_phone_number",
+            "gender",
+            "dnc_check",
+            "campaign_dnc_check",
+            "add_to_hopper",
+            "hopper_local_call_time_check",
+            "insert_if_not_found",
+            "search_location",
+            "no_update",
+            "delete_lead",
+            "reset_lead",
+            "usacan_areacode_check",
+            "usacan_prefix_check",
+            "callback",
+            "callback_type",
+            "nanpa_ac_prefix_check",
+            "lookup_state",
+            "detail",
+            "delete_cf_data",
+        ],
+        _UPPER,
+    ),
+    **dict.fromkeys(["list_exists_check", "custom_fields", "header"], _ALNUM),
+    **dict.fromkeys(
+        ["function", "stage", "search_method", "duplicate_check", "list_id", "tz_method", "type"], _ALNUM + "-_"
+    ),
+    **dict.fromkeys(["date_of_birth", "date", "query_date", "end_date", "hopper_priority"], _DIGITS + "-"),
+    **dict.fromkeys(["phone_number", "lead_ids"], _DIGITS + ","),
+    **dict.fromkeys(["query_time", "end_time"], _DIGITS + ":"),
+    **dict.fromkeys(["datetime_start", "datetime_end"], _DIGITS + "- +:_"),
+    **dict.fromkeys(["status_breakdown", "show_percentages"], "1Y"),
+    "callback_datetime": _ALNUM + "- +.:/@_",
+    "gmt_offset_now": _DIGITS + "-_.",
+}
+
+# Characters, not bytes: MariaDB cuts a VARCHAR at its number of characters.
+WIDTH: Mapping[str, int] = {
+    "status": 6, "user": 20, "vendor_lead_code": 20, "source_id": 50, "phone_code": 10, "phone_number": 18, "title": 4,
+    "first_name": 30, "middle_initial": 1, "last_name": 30, "address1": 100, "address2": 100, "address3": 100,
+    "city": 50, "state": 2, "province": 50, "postal_code": 10, "country_code": 3, "alt_phone": 12, "email": 70,
+    "security_phrase": 100, "comments": 255, "owner": 20, "lead_status": 6, "callback_comments": 255,
+}  # fmt: skip
+
+_ESCAPES = {"0": "\0", "b": "\b", "n": "\n", "r": "\r", "t": "\t", "Z": "\x1a", "%": "\\%", "_": "\\_"}
+_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+_BEYOND_BMP = re.compile("[\U00010000-\U0010ffff]")
+
+
+class _Table(dict[int, int | str | None]):
+    """A translation table that drops what it does not list; with `letters`, letters of any script stay."""
+
+    def __init__(self, kept: str, *, letters: bool, plus_is_space: bool) -> None:
+        super().__init__(dict.fromkeys(range(128)))
+        self.letters = letters
+        self.update((ord(character), ord(character)) for character in kept)
+        if plus_is_space and "+" in kept:
+            self[ord("+")] = ord(" ")
+
+    def __missing__(self, code: int) -> int | None:
+        kept = code if self.letters and chr(code).isalpha() else None
+        self[code] = kept
+        return kept
+
+
+class _FreeTable(dict[int, int | str | None]):
+    """A translation table that drops three characters and keeps the rest."""
+
+    letters = False
+
+    def __init__(self) -> None:
+        super().__init__({ord(";"): None, ord("#"): None, ord('"'): None, ord("+"): ord(" ")})
+
+    def __missing__(self, code: int) -> int:
+        return code
+
+
+Tables = Mapping[str, _Table | _FreeTable]
+
+
+@functools.cache
+def tables(*, use_non_latin: bool) -> Tables:
+    """The filter of each parameter that the API filters, by the parameter's name."""
+
+    @functools.cache
+    def table(kept: str, *, letters: bool, plus_is_space: bool) -> _Table:
+        return _Table(kept, letters=letters, plus_is_space=plus_is_space)
+
+    found: dict[str, _Table | _FreeTable] = {
+        name: table(kept, letters=False, plus_is_space=name not in _PLUS_STAYS) for name, kept in _ONLY.items()
+    }
+    for name, kept in _BESIDE_LETTERS.items():
+        found[name] = table(_ALNUM + kept, letters=use_non_latin, plus_is_space=name not in _PLUS_STAYS)
+    found.update(dict.fromkeys(_FREE, _FreeTable()))
+    return found
+
+
+def clean(filters: Tables, name: str, value: str) -> str:
+    """Given a parameter as received, return what the API works with; a parameter it does not filter is unchanged."""
+    table = filters.get(name)
+    if table is None:
+        return value
+    if table.letters and not value.isascii() and "\ufffd" in value:
+        return ""  # PHP's preg_replace returns null for bytes that are not UTF-8
+    return value.translate(table)
+
+
+def clean_custom(value: str) -> str:
+    """What the API keeps of a custom field's value."""
+    return value.replace("+", " ").replace(";", "").replace('"', "").removesuffix("\\")
+
+
+def sql_literal(value: str) -> str | None:
+    """Given a text put between double quotes, return what MariaDB reads, or None if it ends the statement early.
+
+    A last, lone backslash escapes the closing quote. Beyond the basic plane each of the four bytes becomes `?`
+    (recorded with use_non_latin=1; assumed for 0).
+    """
+    if value.isascii() and "\\" not in value:
+        return value
+    if "\\" in value:
+        if (len(value) - len(value.rstrip("\\"))) % 2:
+            return None
+        value = _ESCAPE.sub(lambda match: _ESCAPES.get(match[1], match[1]), value)
+    return _BEYOND_BMP.sub("????", value)
+
+
+def column(name: str, value: str) -> str:
+    """Given an SQL literal, return what the column holds (MariaDB without strict mode: it converts, never refuses)."""
+    width = WIDTH.get(name)
+    if width is not None:
+        return value[:width]
+    convert = _CONVERT.get(name)
+    return value if convert is None else convert(value)
+
+
+def _integer(low: int, high: int, value: str) -> str:
+    match = re.match(r"-?\d+", value)
+    return str(min(max(int(match[0]), low), high)) if match else "0"
+
+
+def _gender(value: str) -> str:
+    return value.upper() if value.upper() in {"M", "F", "U"} else ""
+
+
+def _date(value: str) -> str:
+    parts = value.split("-")
+    if len(parts) == 1 and len(value) in {6, 8}:
+        parts = [value[:-4], value[-4:-2], value[-2:]]
+    try:
+        year, month, day = (int(part) for part in parts)
+        if len(parts[0]) <= 2:
+            year += 2000 if year < 70 else 1900
+        return datetime.date(year, month, day).isoformat()
+    except ValueError:
+        return "0000-00-00"
+
+
+def offset(value: str) -> str:
+    """A GMT offset as DECIMAL(4,2) prints it."""
+    try:
+        return f"{min(max(float(value), -99.99), 99.99):.2f}"
+    except ValueError:
+        return "0.00"
+
+
+_CONVERT: Mapping[str, Callable[[str], str]] = {
+    "rank": functools.partial(_integer, -32768, 32767),
+    "called_count": functools.partial(_integer, 0, 65535),
+    "list_id": functools.partial(_integer, 0, 2**64 - 1),
+    "entry_list_id": functools.partial(_integer, 0, 2**64 - 1),
+    "gender": _gender,
+    "date_of_birth": _date,
+    "gmt_offset_now": offset,
+}
