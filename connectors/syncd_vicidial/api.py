@@ -1,0 +1,179 @@
+"""Requests to one VICIdial: POST only, the login guarded, every transport error by what it means."""
+
+from __future__ import annotations
+
+import base64
+import re
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from http import HTTPStatus
+from typing import TypeVar
+from urllib.parse import quote_plus
+
+from syncd.sdk import errors, http
+from syncd_vicidial import answers
+from syncd_vicidial.options import Options
+
+_T = TypeVar("_T")
+_R = TypeVar("_R")
+
+_PLAIN = re.compile(r"[A-Za-z0-9_.~-]*").fullmatch
+_FORM = {"content-type": "application/x-www-form-urlencoded"}
+_ALONE = 2  # requests that go alone before the login is known to be good; more would let a slow server hold up all
+_REFUSED_BY_SERVER = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.PROXY_AUTHENTICATION_REQUIRED)
+
+
+class Api:
+    """The non-agent API and the call export of one server, with one user.
+
+    VICIdial locks a user out after about ten wrong logins, so the first requests go one at a time until one has shown
+    that the login is good, and a refused one stops the batch that it belongs to."""
+
+    def __init__(self, options: Options) -> None:
+        self.user = options.user
+        self._options = options
+        self._client = http.HttpClient(
+            options.url,
+            connections=options.connections,
+            connect_seconds=options.connect_seconds,
+            read_seconds=options.read_seconds,
+            ca_file=options.ca_file,
+            headers={"user-agent": "syncd"},
+        )
+        self.host = self._client.host
+        password = options.password.get_secret_value()
+        self._login = _form((("source", options.source), ("user", options.user), ("pass", password)))
+        basic = base64.b64encode(f"{options.user}:{password}".encode()).decode()
+        self._basic = {**_FORM, "authorization": f"Basic {basic}"}
+        self._call_log = options.functions.get("get_call_log", "get_call_log")
+        self._login_is_good = False
+
+    def close(self) -> None:
+        """Close all idle connections."""
+        self._client.close()
+
+    def write(self, function: str, parameters: Mapping[str, str]) -> list[answers.Line]:
+        """Call a function that changes something and return the lines of its answer.
+
+        Raises AuthFailed, RetryLater and LeaseLost where nothing was applied, Ambiguous where it may have been."""
+        answer, text = self._post(function, parameters)
+        lines = answers.parse(text)
+        if answer.status != HTTPStatus.OK:
+            if any(line.kind == "SUCCESS" for line in lines) or answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                raise answers.unclear(answer)
+            raise self._turned_away(answer)
+        if not lines or answers.is_html(text) or not _is_whole(answer):
+            raise answers.unclear(answer)
+        return lines
+
+    def read(self, function: str, parameters: Mapping[str, str]) -> str:
+        """Call a function that changes nothing and return the text of its answer, ERROR lines included.
+
+        Raises AuthFailed, RetryLater, LeaseLost."""
+        try:
+            answer, text = self._post(function, parameters)
+        except errors.Ambiguous as error:
+            raise errors.RetryLater(str(error)) from None
+        if answer.status != HTTPStatus.OK:
+            raise self._turned_away(answer)
+        if answers.is_html(text) and not answers.parse(text):
+            raise errors.RetryLater(
+                f"{self.host} answers {function} with a web page; check the options url and api_path"
+            )
+        return text
+
+    def version(self) -> str:
+        """The answer of `version`, which needs no login (and sends none). Raises RetryLater, LeaseLost."""
+        body = _form((("source", self._options.source), ("function", "version"))).encode()
+        try:
+            answer = self._client.request("POST", self._options.api_path, body=body, headers=_FORM)
+        except errors.Ambiguous as error:
+            raise errors.RetryLater(str(error)) from None
+        if answer.status != HTTPStatus.OK:
+            raise self._turned_away(answer)
+        return answer.text()
+
+    def export(self, parameters: Sequence[tuple[str, str]]) -> str:
+        """The call export's answer, by HTTP Basic. Raises AuthFailed, RetryLater, LeaseLost."""
+        body = _form(parameters).encode()
+        try:
+            answer = self._client.request("POST", self._options.export_path, body=body, headers=self._basic)
+        except errors.Ambiguous as error:
+            raise errors.RetryLater(str(error)) from None
+        text = answer.text()
+        # An export's own rows never start like this; only its beginning is looked at, since it may be large.
+        refused = answers.refused_login(text[:200], self.user)
+        if refused is not None:
+            self._login_is_good = False
+            raise refused
+        if answer.status == HTTPStatus.UNAUTHORIZED and "not allowed to view this report" not in text[:200]:
+            self._login_is_good = False
+        if answer.status not in (HTTPStatus.OK, HTTPStatus.UNAUTHORIZED):
+            raise self._turned_away(answer)
+        return text
+
+    def each(self, work: Callable[[_T], _R], items: Sequence[_T]) -> list[_R | errors.SyncdError]:
+        """`work` over the items, several in flight, results or errors in order.
+
+        After AuthFailed or LeaseLost nothing more is begun: the rest gets RetryLater."""
+        halted = threading.Event()
+
+        def one(item: _T) -> _R | errors.SyncdError:
+            if halted.is_set():
+                return errors.RetryLater("not sent: an earlier request of the batch was refused")
+            try:
+                return work(item)
+            except (errors.AuthFailed, errors.LeaseLost) as error:
+                halted.set()
+                return error
+            except errors.SyncdError as error:
+                return error
+
+        results: list[_R | errors.SyncdError] = []
+        while len(results) < min(_ALONE, len(items)) and not self._login_is_good:
+            results.append(one(items[len(results)]))
+        rest = items[len(results) :]
+        return results + http.in_flight(one, rest, workers=self._options.connections)
+
+    def all(self, work: Callable[[_T], _R], items: Sequence[_T]) -> list[_R]:
+        """`work` over the items, several in flight, results in order; the first error in order is raised."""
+        done: list[_R] = []
+        for result in self.each(work, items):
+            if isinstance(result, errors.SyncdError):
+                raise result
+            done.append(result)
+        return done
+
+    def _post(self, function: str, parameters: Mapping[str, str]) -> tuple[http.Answer, str]:
+        name = self._call_log if function == "get_call_log" else function
+        body = f"{self._login}&function={name}&{_form(parameters.items())}".encode()
+        answer = self._client.request("POST", self._options.api_path, body=body, headers=_FORM)
+        text = answer.text()
+        refused = answers.refused_login(text, self.user)
+        if refused is not None:
+            self._login_is_good = False
+            raise refused
+        if not self._login_is_good:
+            self._login_is_good = answer.status == HTTPStatus.OK and not answers.is_html(text)
+        return answer, text
+
+    def _turned_away(self, answer: http.Answer) -> errors.SyncdError:
+        """The error of an HTTP status with which the web server answered instead of the function."""
+        what = f"{self.host} answers with HTTP {answer.status}"
+        if answer.status in _REFUSED_BY_SERVER:
+            return errors.AuthFailed(what, fix="the web server in front of VICIdial refuses access to this machine")
+        if answer.status == HTTPStatus.NOT_FOUND:
+            what += "; check the options url, api_path and export_path"
+        after = answer.headers.get("retry-after", "")
+        return errors.RetryLater(what, after_seconds=float(after) if after.isdigit() else None)
+
+
+def _form(pairs: Iterable[tuple[str, str]]) -> str:
+    """The pairs as a form; most values need no quoting, and finding that out is cheaper than to quote them."""
+    return "&".join(f"{name}={value if _PLAIN(value) else quote_plus(value)}" for name, value in pairs)
+
+
+def _is_whole(answer: http.Answer) -> bool:
+    """Whether the body's end is known; of a body that ends with the connection, only a closing line end tells."""
+    framed = "content-length" in answer.headers or "chunked" in answer.headers.get("transfer-encoding", "").lower()
+    return framed or answer.body.endswith(b"\n")

@@ -1,0 +1,165 @@
+"""Looks for what would keep a configured VICIdial from working, changing nothing and with one login at risk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+
+from syncd.sdk import errors
+from syncd_vicidial import answers, lists
+from syncd_vicidial.api import Api
+from syncd_vicidial.calls import Calls
+from syncd_vicidial.options import Options, is_list_id
+
+# Function → a request that changes nothing, and what VICIdial says where the user may use the function.
+_PROBES: Mapping[str, tuple[Mapping[str, str], tuple[str, ...]]] = {
+    "lead_search": ({"phone_number": "0000000000"}, ("NO MATCHES FOUND",)),
+    "lead_all_info": ({"lead_id": "0"}, ("LEAD NOT FOUND",)),
+    "update_lead": ({"lead_id": "0", "no_update": "Y"}, ("NO MATCHES FOUND",)),
+    "add_lead": ({"phone_number": "", "list_id": "999"}, ("INVALID PHONE NUMBER", "NOT AN ALLOWED LIST ID")),
+    "check_phone_number": ({"phone_number": ""}, ("INVALID PHONE NUMBER",)),
+}
+
+_OF_PEOPLE = ("first_name", "last_name", "address1", "address2", "address3", "city", "province")
+
+
+def version(text: str) -> dict[str, str]:
+    """Given the answer of `version`, return its parts by name; raise RetryLater where it is none."""
+    parts = dict(part.split(": ", 1) for part in text.strip().split("|") if ": " in part)
+    if not parts.get("EPOCH", "").isdigit() or "VERSION" not in parts:
+        raise errors.RetryLater("the address does not answer like VICIdial's non-agent API; check url and api_path")
+    return parts
+
+
+def run(api: Api, calls: Calls, options: Options) -> list[errors.Problem]:
+    """Everything that is found, the most basic first; after a refused login nothing more is tried."""
+    try:
+        told = version(api.version())
+    except errors.SyncdError as error:
+        return [errors.Problem(f"VICIdial cannot be reached: {error}", "url", "check the address and the network")]
+    problems = [*_clock(told, options), *_login(options)]
+    if any(problem.where in ("user", "password") for problem in problems):
+        return problems
+    looks: list[tuple[str, Callable[[], Iterator[errors.Problem]]]] = [
+        ("user", lambda: _functions(api, options)),
+        ("lists", lambda: _lists(api, options.lists, "lists")),
+        ("campaign_id", lambda: _campaign(calls, options)),
+    ]
+    if options.time_zone:
+        looks.append(("call_source", lambda: _calls(calls)))
+    for where, look in looks:
+        try:
+            problems += look()
+        except answers.LoginRefused as error:
+            problems.append(errors.Problem(str(error), "user", error.fix))
+            break
+        except errors.AuthFailed as error:
+            problems.append(errors.Problem(str(error), where, error.fix))
+        except errors.SyncdError as error:
+            problems.append(errors.Problem(str(error), where))
+    return problems
+
+
+def _clock(told: Mapping[str, str], options: Options) -> Iterator[errors.Problem]:
+    zone = options.zone()
+    if zone is None:
+        yield errors.Problem("calls cannot be read without it", "time_zone", "name the server's time zone", fatal=False)
+        return
+    now = datetime.fromtimestamp(int(told["EPOCH"]), UTC)
+    ours = (now.astimezone(zone).utcoffset() or now - now).total_seconds()
+    try:
+        shown = datetime.fromisoformat(told["DATE"]).replace(tzinfo=UTC)
+        wall, setting = (shown - now).total_seconds(), float(told["TZNOW"]) * 3600
+    except (KeyError, ValueError):
+        yield errors.Problem("VICIdial does not tell its time", "time_zone", "compare it by hand", fatal=False)
+        return
+    if abs(wall - ours) >= 60:
+        yield errors.Problem(
+            f"the server's clock is at UTC{wall / 3600:+g} h, {options.time_zone} is at UTC{ours / 3600:+g} h",
+            "time_zone",
+            "name the time zone of the server; calls would be read at a wrong time",
+        )
+    elif setting != ours:
+        yield errors.Problem(
+            f"VICIdial's own setting is UTC{setting / 3600:+g} h, its web server's clock is at UTC{wall / 3600:+g} h",
+            "time_zone",
+            "set Local GMT of the server in VICIdial, or it dials at wrong hours",
+            fatal=False,
+        )
+
+
+def _login(options: Options) -> Iterator[errors.Problem]:
+    """What VICIdial would drop of user and password: such a login can only be refused, so it is not tried."""
+    for name, value in (("user", options.user), ("password", options.password.get_secret_value())):
+        dropped = [
+            char
+            for char in value
+            if not (char in "-_" or (char.isascii() and char.isalnum()) or (options.use_non_latin and char.isalpha()))
+        ]
+        if dropped or not value:
+            yield errors.Problem(
+                f"the {name} has characters that VICIdial drops" if value else f"the {name} is empty",
+                name,
+                f"VICIdial keeps A-Z, a-z, 0-9, - and _; give the API user another {name}",
+            )
+
+
+def _functions(api: Api, options: Options) -> Iterator[errors.Problem]:
+    for function, (parameters, expected) in _PROBES.items():
+        if function == "check_phone_number" and options.dnc_check == "N":
+            continue
+        try:
+            lines = answers.parse(api.read(function, {**parameters, "local_call_time": options.local_call_time}))
+            if any(text in line.message for line in lines for text in expected):
+                continue
+            refused = answers.refusal(lines[0], function, api.user) if lines else None
+            raise refused or errors.RetryLater(f"{function} gives an answer that is not understood")
+        except answers.LoginRefused:
+            raise
+        except errors.AuthFailed as error:
+            yield errors.Problem(str(error), "user", error.fix)
+
+
+def mapped_lists(api: Api, list_ids: Collection[str]) -> list[errors.Problem]:
+    """What is wrong with the lists that a mapping names."""
+    try:
+        return list(_lists(api, sorted(list_ids), "list_id"))
+    except errors.SyncdError as error:
+        return [errors.Problem(str(error), "list_id")]
+
+
+def lost_letters(options: Options, mapped: Collection[str]) -> Iterator[errors.Problem]:
+    """A warning where names or addresses are mapped, unless somebody has said what the server does with them."""
+    fields = [name for name in _OF_PEOPLE if name in mapped]
+    if fields and "use_non_latin" not in options.model_fields_set:
+        yield errors.Problem(
+            f"letters that are not ASCII (ü, é, ñ) are dropped from {', '.join(fields)}",
+            fields[0],
+            "say `use_non_latin: true` under `dialer` if VICIdial's System Settings allow them, else `false`",
+            fatal=False,
+        )
+
+
+def _lists(api: Api, list_ids: Iterable[str], where: str) -> Iterator[errors.Problem]:
+    for list_id in list_ids:
+        state = lists.state(api, list_id) if is_list_id(list_id) else "missing"
+        if state == "missing":
+            yield errors.Problem(f"there is no list {list_id}", where, "create it in VICIdial or correct the id")
+        elif state == "not_allowed":
+            yield errors.Problem(
+                f"user {api.user} may not use list {list_id}", where, "allow its campaign to the group of the user"
+            )
+
+
+def _campaign(calls: Calls, options: Options) -> Iterator[errors.Problem]:
+    if options.campaign_id and options.campaign_id not in calls.campaigns():
+        yield errors.Problem(
+            f"there is no campaign {options.campaign_id}, or the user may not see it",
+            "campaign_id",
+            "correct the id, or allow the campaign to the group of the user",
+        )
+
+
+def _calls(calls: Calls) -> Iterator[errors.Problem]:
+    calls.check()
+    yield from ()

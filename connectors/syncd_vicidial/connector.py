@@ -1,0 +1,126 @@
+"""VICIdial as a dialer: leads out through the non-agent API, calls back from the call log."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import ClassVar
+
+from pydantic import BaseModel
+
+from syncd.sdk import errors, protocol, records
+from syncd_vicidial import all_info, check, text
+from syncd_vicidial import calls as call_stream
+from syncd_vicidial import leads as lead_stream
+from syncd_vicidial import options as settings
+from syncd_vicidial.api import Api
+
+_HOUR = 3600.0
+
+
+class VicidialConnector:
+    """One VICIdial server; see `protocol.Connector`. Streams: "leads" (written, looked up) and "calls" (read)."""
+
+    Options: ClassVar[type[BaseModel]] = settings.Options
+    role: ClassVar[protocol.Role] = "dialer"
+
+    def __init__(self, options: settings.Options, *, client: str) -> None:
+        self.client = client
+        self._options = options
+        self._api = Api(options)
+        self._leads = lead_stream.Leads(self._api, options)
+        self._calls = call_stream.Calls(self._api, options)
+
+    @property
+    def streams(self) -> Mapping[str, records.StreamSpec]:
+        """A call changes for hours: the last hour is read each time, 4 h 30 min every half hour (a disposition may
+        rewrite rows up to four hours old), 48 h every day (corrections by managers)."""
+        lag = self._options.find_lag_seconds
+        return {
+            "leads": records.StreamSpec(
+                readable=False,
+                writable=True,
+                batch_size=100,
+                find_lag_seconds=lag,
+                phone=("phone_code", "phone_number"),
+                near=("phone_number",),
+                key_field=lead_stream.KEY_FIELD,
+                marker_field=lead_stream.MARKER_FIELD,
+                worked_field="called_count",
+            ),
+            "calls": records.StreamSpec(
+                overlaps=((0.0, _HOUR), (_HOUR / 2, 4.5 * _HOUR), (24 * _HOUR, 48 * _HOUR)),
+                find_lag_seconds=lag,
+                parent=("lead_id", lead_stream.KEY_FIELD),
+                occurred_field="call_date",
+                flags_field="flags",
+            ),
+        }
+
+    def clock(self) -> datetime:
+        """The web server's time. Needs no login. Raises AuthFailed, RetryLater."""
+        return datetime.fromtimestamp(int(check.version(self._api.version())["EPOCH"]), UTC)
+
+    def check(self) -> list[errors.Problem]:
+        """See `protocol.Connector.check`; one login is at risk at most."""
+        return check.run(self._api, self._calls, self._options)
+
+    def check_values(self, stream: str, values: Mapping[str, Collection[str]]) -> list[errors.Problem]:
+        """Whether the lists exist that a mapping puts leads into, and whether names will lose letters."""
+        if stream != "leads":
+            return []
+        return [*check.mapped_lists(self._api, values.get("list_id", ())), *check.lost_letters(self._options, values)]
+
+    def pull(
+        self, stream: str, since: records.Cursor | None, until: datetime, fields: Sequence[str]
+    ) -> Iterator[records.Page]:
+        """Calls by their start; leads cannot be read by change, VICIdial keeps no usable time of one."""
+        if stream != "calls":
+            raise errors.ContractViolation(f"stream {stream!r} of VICIdial cannot be pulled")
+        return self._calls.pull(since, until)
+
+    def get(self, stream: str, ids: Sequence[str], fields: Sequence[str] = ()) -> list[records.Record]:
+        """The leads of these ids that exist. Raises AuthFailed, RetryLater."""
+        self._only_leads(stream)
+        return self._leads.get(ids, fields)
+
+    def find(self, stream: str, key: records.SyncKey, near: records.Fields) -> list[records.Record]:
+        """The leads that carry the key and its marker, through the phone in `near`. Raises AuthFailed, RetryLater."""
+        return self.find_many(stream, [(key, near)])[0]
+
+    def find_many(
+        self, stream: str, keys: Sequence[tuple[records.SyncKey, records.Fields]]
+    ) -> list[list[records.Record]]:
+        """`find` for each, in order; up to 50 phones are looked up in one request."""
+        self._only_leads(stream)
+        return self._leads.find(keys)
+
+    def write(self, stream: str, changes: Sequence[records.Change]) -> Sequence[records.Outcome]:
+        """Apply the changes to leads, several in flight; one outcome per change, in order."""
+        self._only_leads(stream)
+        return self._leads.write(changes)
+
+    def canonical(self, stream: str, fields: records.Fields) -> dict[str, str | None]:
+        """What `get` will read of these fields once they are written."""
+        if stream != "leads":
+            return dict(fields)
+        return {
+            name: text.canonical(name, value, use_non_latin=self._options.use_non_latin)
+            if name in text.FIELDS
+            else value
+            for name, value in fields.items()
+        }
+
+    def field_names(self, stream: str) -> Mapping[str, str]:
+        """Fields of a stream; of leads those that can be written and those that can only be read."""
+        if stream == "calls":
+            return call_stream.FIELDS
+        return {**dict.fromkeys(all_info.COLUMNS, protocol.READ_ONLY), **text.FIELDS}
+
+    def close(self) -> None:
+        """Release connections."""
+        self._api.close()
+
+    def _only_leads(self, stream: str) -> None:
+        if stream != "leads":
+            raise errors.ContractViolation(f"stream {stream!r} of VICIdial has no single records to look up or write")

@@ -1,0 +1,137 @@
+"""The VICIdial part of a client's configuration."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+
+DncCheck = Literal["AREACODE", "Y", "N"]
+_ALL = ("---ALL---",)
+
+
+class Options(BaseModel):
+    """How to reach one VICIdial, and what a lead of this client may cause there."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    url: str = Field(description="Address of the VICIdial web server, for example https://dialer.example.com")
+    user: str = Field(description="API user; give it api_only_user and only the permissions it needs", min_length=2)
+    password: SecretStr = Field(description="Its password; VICIdial keeps only A-Z, a-z, 0-9, - and _ of it")
+    source: str = Field(
+        default="syncd",
+        pattern=r"^[A-Za-z0-9]{2,20}$",
+        description="Name under which VICIdial logs our requests: 2 to 20 letters and digits",
+    )
+    time_zone: str | None = Field(
+        default=None,
+        description="Time zone of the server, for example America/New_York; calls cannot be read without it",
+    )
+    api_path: str = Field(
+        default="/vicidial/non_agent_api.php", pattern="^/", description="Path of the non-agent API on the server"
+    )
+    export_path: str = Field(
+        default="/vicidial/call_report_export.php", pattern="^/", description="Path of the call export on the server"
+    )
+    campaign_id: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9_-]{2,8}$",
+        description="Campaign whose own do-not-call list new and changed numbers must pass as well",
+    )
+    dnc_check: DncCheck = Field(
+        default="AREACODE",
+        description="Do-not-call check of new and changed numbers: AREACODE (area codes too), Y (numbers only), N",
+    )
+    list_exists_check: bool = Field(
+        default=True, description="Refuse a lead whose list does not exist, instead of putting it where nobody sees it"
+    )
+    lists: tuple[str, ...] = Field(
+        default=(), description="Lists that the mapping may name; `config check` says which of them do not exist"
+    )
+    duplicate_check: str | None = Field(
+        default=None,
+        pattern=r"^DUP[A-Z0-9]+$",
+        description="VICIdial's own duplicate check for new leads, for example DUPLIST or DUPSYS; not needed by syncd",
+    )
+    local_call_time: str = Field(
+        default="24hours",
+        pattern=r"^[A-Za-z0-9_-]+$",
+        description="A Call Time that exists on the server; check_phone_number asks for one",
+    )
+    removed_status: str = Field(
+        default="SYNCDX",
+        pattern=r"^[A-Za-z0-9_-]{1,6}$",
+        description="Status of a lead that is taken out of dialling; must not be among a campaign's dial statuses",
+    )
+    opt_out_status: str = Field(
+        default="DNC",
+        pattern=r"^[A-Za-z0-9_-]{1,6}$",
+        description="Status of a lead that is taken out of dialling because the person opted out",
+    )
+    use_non_latin: bool = Field(
+        default=False, description="As in VICIdial's System Settings; without it names lose all non-ASCII letters"
+    )
+    call_source: Literal["auto", "get_call_log", "call_report_export"] = Field(
+        default="auto",
+        description="Where calls are read: get_call_log (an addition of some sites), call_report_export (stock), or "
+        "auto: the first if the server has it",
+    )
+    functions: dict[Literal["get_call_log"], str] = Field(
+        default_factory=dict, description="Other names of functions that are additions of the site"
+    )
+    campaigns: tuple[str, ...] = Field(default=_ALL, description="Campaigns whose calls are read", min_length=1)
+    in_groups: tuple[str, ...] = Field(
+        default=_ALL,
+        description="In-groups whose calls are read. Named in-groups also tell get_call_log's inbound rows apart",
+    )
+    hours_per_read: int = Field(default=2, ge=1, le=24, description="Hours of calls that one request asks for")
+    history_days: int = Field(
+        default=90, ge=1, le=3660, description="How many days back the first read of all calls goes"
+    )
+    archived_calls: bool = Field(
+        default=False, description="Read the archive tables of the call export as well (slow; for backfills)"
+    )
+    status_flags: dict[str, str] = Field(
+        default_factory=dict,
+        description="Meaning of the site's own statuses: status → flags separated by spaces (sale, dnc, callback, "
+        "completed, not_interested, customer_contact, unworkable, machine, retry, live)",
+    )
+    connections: int = Field(default=4, ge=1, le=32, description="Requests in flight at once")
+    connect_seconds: float = Field(default=5.0, gt=0, description="How long connecting may take")
+    read_seconds: float = Field(default=30.0, gt=0, description="How long an answer may take")
+    find_lag_seconds: float = Field(
+        default=120.0,
+        ge=0,
+        description="How much later a request may still be applied after we gave up on it; longer than the web "
+        "server's own limit for a request",
+    )
+    ca_file: str | None = Field(default=None, description="File with the certificates to trust instead of the system's")
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                ZoneInfo(value)
+            except (ZoneInfoNotFoundError, ValueError, OSError):
+                raise ValueError("no IANA time zone of that name; for example America/New_York") from None
+        return value
+
+    @field_validator("lists")
+    @classmethod
+    def _list_ids(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for item in value:
+            if not is_list_id(item):
+                raise ValueError("a list id has 3 to 14 digits")
+        return value
+
+    def zone(self) -> ZoneInfo | None:
+        """The server's time zone, None where none is given."""
+        return ZoneInfo(self.time_zone) if self.time_zone else None
+
+
+def is_list_id(value: str) -> bool:
+    """Whether VICIdial takes the value as a list; of anything else it makes list 999 without a word."""
+    return re.fullmatch(r"[1-9]\d{2,13}", value) is not None
