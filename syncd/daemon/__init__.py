@@ -1,0 +1,1 @@
+"""The service: signals, systemd notification, watchdog, schedule."""
