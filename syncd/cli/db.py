@@ -1,0 +1,128 @@
+"""`syncd db`: the state store."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import cyclopts
+
+from syncd.cli import output
+from syncd.cli import session as sessions
+from syncd.sdk import errors
+
+
+def mount(app: cyclopts.App) -> None:
+    """Add the group."""
+    group = cyclopts.App(name="db", help="The state store: make it, bring it up to date, look at it, copy it.")
+    for command in (upgrade, current, check, backup, rebind):
+        sessions.add(group, command)
+    app.command(group)
+
+
+def upgrade(*, session: sessions.Given) -> int:
+    """Make the store, or bring it to the revision that this syncd needs. An SQLite store is copied first.
+
+    Stop the daemon before; a store in use is refused.
+
+    Example: syncd db upgrade
+    """
+    settings = session.settings()
+    from syncd.daemon import setup
+    from syncd.store import upgrade as upgrades
+
+    with setup.database(settings, check=False) as db:
+        old, new, saved = upgrades.upgrade(db, now=datetime.now(UTC))
+    if old == new:
+        session.out.line(f"the store has revision {new} already")
+    else:
+        session.out.line(f"the store was brought from {old or 'nothing'} to revision {new}")
+    if saved:
+        session.out.line(f"a copy of it as it was: {saved}")
+    session.out.result({"from": old, "to": new, "copy": str(saved) if saved else None})
+    return 0
+
+
+def current(*, session: sessions.Given) -> int:
+    """Show the store's revision, and the one that this syncd needs. Exit code 2 if they differ.
+
+    Example: syncd db current
+    """
+    settings = session.settings()
+    from syncd.daemon import setup
+    from syncd.store import upgrade as upgrades
+
+    with setup.database(settings, check=False) as db:
+        try:
+            upgrades.check(db)
+            problems: tuple[errors.Problem, ...] = ()
+        except errors.UserError as error:
+            problems = error.problems
+        missing = db.path is not None and not db.path.exists()
+        found = "" if missing else upgrades.current(db)
+    needed = upgrades.HEAD
+    session.out.line(f"the store has revision {found or 'none'}, this syncd needs {needed}")
+    output.problems(problems)
+    session.out.result({"revision": found, "needed": needed, "problems": problems})
+    return 2 if problems else 0
+
+
+def check(*, session: sessions.Given) -> int:
+    """Compare the store's schema with what this syncd expects, and let SQLite check its file. Exit code 2 if
+    something is wrong.
+
+    Example: syncd db check
+    """
+    settings = session.settings()
+    from syncd.store import inspection
+
+    with session.store(settings) as db:
+        problems = inspection.inspect(db)
+    output.problems(problems)
+    if not problems:
+        session.out.line("the store is sound")
+    session.out.result({"problems": problems})
+    return 2 if problems else 0
+
+
+def backup(
+    *,
+    to: Annotated[Path | None, cyclopts.Parameter(help="Where; by default beside the store")] = None,
+    session: sessions.Given,
+) -> int:
+    """Copy an SQLite store while it is in use. A PostgreSQL store is copied with pg_dump.
+
+    Example: syncd db backup --to /var/backups/syncd.db
+    """
+    settings = session.settings()
+    from syncd.store import upgrade as upgrades
+
+    with session.store(settings) as db:
+        saved = upgrades.backup(db, now=datetime.now(UTC), to=to)
+    session.out.line(f"copied to {saved}")
+    session.out.result({"copy": str(saved)})
+    return 0
+
+
+def rebind(client: str, /, *, session: sessions.Given) -> int:
+    """Say that a client's CRM and dialer are the same ones as before, under the addresses that are configured now.
+
+    Without this a store that was filled from other systems is refused: its links would lead to foreign records.
+
+    Example: syncd db rebind acme
+
+    Parameters
+    ----------
+    client
+        The client.
+    """
+    settings = session.settings()
+    from syncd.daemon import setup
+    from syncd.store import streams
+
+    with session.store(settings) as db, setup.clients(settings, [client]) as clients:
+        streams.rebind(db, client, clients[0].identity)
+    session.out.line(f"{client} now means the configured CRM and dialer")
+    session.out.result({"client": client})
+    return 0

@@ -1,0 +1,39 @@
+"""`syncd simulate`: far systems on loopback, to try things without a real one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import cyclopts
+
+from syncd.cli import session as sessions
+
+SIMULATORS = ("vicidial",)
+
+
+def mount(app: cyclopts.App) -> None:
+    """Add the group."""
+    group = cyclopts.App(name="simulate", help="Start a far system on loopback, its data in memory.")
+    sessions.add(group, vicidial)
+    app.command(group)
+
+
+def vicidial(*options: Annotated[str, cyclopts.Parameter(allow_leading_hyphen=True)]) -> int:
+    """A VICIdial: non-agent API, agent API, call export. It has options of its own, see --help.
+
+    Example: syncd simulate vicidial --listen 127.0.0.1:8080 --profile stock
+    """
+    return run("vicidial", options)
+
+
+def run(name: str, options: Sequence[str]) -> int:
+    """Run the simulator of that name, one of SIMULATORS, with its own options; return its exit code."""
+    from importlib import import_module
+
+    module = import_module(f"syncd.simulators.{name}")
+    try:
+        code: int = module.main(options)
+    except SystemExit as ended:  # argparse's way out
+        return ended.code if isinstance(ended.code, int) else 2
+    return code

@@ -1,0 +1,164 @@
+"""`syncd status`: how far each stream is, what waits, what is paused and how to go on."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import cyclopts
+
+from syncd.cli import output
+from syncd.cli import session as sessions
+
+if TYPE_CHECKING:
+    from syncd.store import status as facts
+
+_RESUME = {
+    "operator": "`syncd resume {client} {name}` goes on",
+    "guard": "look with `syncd plan {client} {name}`; `syncd resume {client} {name}` lets it pass once",
+    "auth": "correct the login or permission, then `syncd resume {client} {name}`; it also tries again by itself",
+    "mismatch": "find out what happened to the dialer first; then `syncd resume {client} {name}`",
+    "contract": "a connector is broken: update it, then `syncd resume {client} {name}`",
+}
+
+
+def mount(app: cyclopts.App) -> None:
+    """Add the command."""
+    sessions.add(app, status)
+
+
+def status(client: str | None = None, /, *, session: sessions.Given) -> int:
+    """Show how far each stream is and what waits, whether the daemon runs or not.
+
+    Example: syncd status acme
+
+    Parameters
+    ----------
+    client
+        Only this client.
+    """
+    settings = session.settings()
+    from syncd.daemon import setup
+    from syncd.store import status as facts
+
+    now = datetime.now(UTC)
+    with session.store(settings) as db, setup.clients(settings, [client] if client else []) as clients:
+        found = [
+            facts.client(
+                db, one.name, [str(side) for side in one.sources()], [pipe.name for pipe in one.pipelines], now
+            )
+            for one in clients
+        ]
+        shadows = {(one.name, pipe.name) for one in clients for pipe in one.pipelines if pipe.shadow}
+        if db.sqlite:
+            process = db.holder()
+            session.out.line(f"syncd runs as process {process}" if process else "no daemon runs")
+    shown = [_shown(one, shadows, now) for one in found]
+    session.out.table(
+        ("client", "stream", "state", "checkpoint", "lag", "last run", "next", "last error"),
+        [_stream_row(one["client"], stream, now) for one in shown for stream in one["streams"]],
+    )
+    session.out.line()
+    session.out.table(
+        ("client", "pipeline", "mode", "state", "staged", "waiting", "sending", "held", "skipped"),
+        [_pipeline_row(one["client"], pipe) for one in shown for pipe in one["pipelines"]],
+    )
+    session.out.line()
+    for one in shown:
+        session.out.line(f"{one['client']}: {one['links']} leads in dialling, {one['removed']} taken out of it")
+        for stream in one["streams"]:
+            if stream["interrupted"]:
+                session.out.line(
+                    f"  the last run of {stream['stream']} ended without saying how; the next one looks up what it sent"
+                )
+        for pipe in one["pipelines"]:
+            if pipe["paused_by"]:
+                session.out.line(f"  {pipe['pipeline']} is paused by {pipe['paused_by']}: {pipe['paused_why']}")
+                session.out.line(f"    {pipe['resume']}")
+        if held := sum(sum(pipe["held"].values()) for pipe in one["pipelines"]):
+            session.out.line(f"  {held} held: `syncd held list {one['client']}`")
+    session.out.result(shown)
+    return 0
+
+
+def _shown(one: facts.Client, shadows: Set[tuple[str, str]], now: datetime) -> dict[str, Any]:
+    """A client with stable keys. `shadows`: (client, pipeline) of those that write nothing."""
+    pipelines = [
+        _pipeline(one.name, pipe, "shadow" if (one.name, pipe.name) in shadows else "live", now)
+        for pipe in one.pipelines
+    ]
+    return {
+        "client": one.name,
+        "process": one.process,
+        "links": one.links,
+        "removed": one.removed,
+        "first_read_at": one.first_read_at,
+        "needs_operator": any(pipe["held"] or pipe["paused_by"] not in ("", "operator") for pipe in pipelines),
+        "streams": [_stream(stream, now) for stream in one.streams],
+        "pipelines": pipelines,
+    }
+
+
+def _stream(stream: facts.Stream, now: datetime) -> dict[str, Any]:
+    state = stream.state
+    checkpoint = state.cursor.at if state.cursor else None
+    return {
+        "stream": stream.name,
+        "running": stream.running,
+        "interrupted": stream.interrupted,
+        "checkpoint": checkpoint,
+        "lag_seconds": round((now - checkpoint).total_seconds(), 1) if checkpoint else None,
+        "last_run_at": state.last_run_at,
+        "last_ok_at": state.last_ok_at,
+        "next_due_at": state.next_due_at,
+        "failures": state.failures,
+        "last_error": state.last_error,
+        "last_counts": dict(stream.counts),
+    }
+
+
+def _pipeline(client: str, pipe: facts.Pipeline, mode: str, now: datetime) -> dict[str, Any]:
+    paused = pipe.state.paused if pipe.state.is_paused(now) else ""
+    return {
+        "pipeline": pipe.name,
+        "mode": mode,
+        "paused_by": paused,
+        "paused_why": pipe.state.why if paused else "",
+        "paused_until": pipe.state.until if paused else None,
+        "resume": _RESUME[paused].format(client=client, name=pipe.name) if paused else "",
+        "started_at": pipe.state.started_at,
+        "staged": pipe.staged,
+        "waiting": pipe.waiting,
+        "sending": pipe.sending,
+        "held": dict(pipe.held),
+        "skipped": dict(pipe.skipped),
+    }
+
+
+def _stream_row(client: str, stream: dict[str, Any], now: datetime) -> list[object]:
+    if stream["running"]:
+        state = "running"
+    elif stream["interrupted"]:
+        state = "interrupted"
+    else:
+        state = f"failed {stream['failures']}×" if stream["failures"] else "idle"
+    checkpoint: datetime | None = stream["checkpoint"]
+    lag = output.ago(checkpoint, now).removesuffix(" ago") if checkpoint else ""
+    return [
+        client,
+        stream["stream"],
+        state,
+        checkpoint.isoformat(timespec="seconds").replace("+00:00", "Z") if checkpoint else "none yet",
+        lag,
+        output.ago(stream["last_run_at"], now),
+        output.ago(stream["next_due_at"], now) if stream["next_due_at"] else "when asked",
+        stream["last_error"],
+    ]
+
+
+def _pipeline_row(client: str, pipe: dict[str, Any]) -> list[object]:
+    state = f"paused by {pipe['paused_by']}" if pipe["paused_by"] else "begun" if pipe["started_at"] else "not begun"
+    counts = [pipe["staged"], pipe["waiting"], pipe["sending"]]
+    reasons = [output.reasons(pipe["held"]), output.reasons(pipe["skipped"])]
+    return [client, pipe["pipeline"], pipe["mode"], state, *counts, *reasons]
