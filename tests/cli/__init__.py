@@ -1,0 +1,1 @@
+"""The command line through its door: the installed command on real files."""

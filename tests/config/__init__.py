@@ -1,0 +1,1 @@
+"""Tests of the configuration, through the door `load(path)` on real files."""

@@ -1,0 +1,200 @@
+"""What is wrong with a file is said at once, in its place, with a way to mend it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from syncd.config.load import load
+from syncd.sdk import errors
+
+from .conftest import HEAD, PASSWORD, Load, Wrong
+
+LEADS = HEAD + "    pipelines: {leads: {start: now, fields: {phone_number: phone%s}}}\n"
+
+
+def test_everything_wrong_is_said_at_once_in_the_order_of_the_file(wrong: Wrong) -> None:
+    text = """\
+stor: sqlite:////tmp/x.db
+stop_seconds: soon
+clients:
+  acme:
+    phone_region: XX
+    phone_region: US
+    crm: {type: memry}
+    dialer:
+      type: vicidial
+      url: http://127.0.0.1:9
+      user: api
+      password: ${env:SYNCD_TEST_ABSENT}
+      connections: 99
+    pipelines:
+      leads:
+        every: often
+        fields:
+          last_name: {from: name, transform: titel}
+  beta:
+    crm: {type: memory}
+    dialer: {type: vicidial, url: "http://127.0.0.1:9", user: api, password: abc}
+    pipelines: {leads: {start: now, fields: {phone_code: code, vendor_lead_code: id}}}
+"""
+    expected = """\
+1:1 stor: unknown key stor – did you mean store?
+2:15 stop_seconds: not a duration – write 30s, 5m, 1h, 2d, 500ms or a number of seconds
+5:19 clients.acme.phone_region: no country of that code – write two letters, for example US, GB or NO
+6:5 clients.acme.phone_region: the key is already on line 5 – keep one of them
+7:17 clients.acme.crm.type: unknown connector type 'memry' – did you mean memory?
+12:17 clients.acme.dialer.password: the environment variable SYNCD_TEST_ABSENT is not set – set SYNCD_TEST_ABSENT
+13:20 clients.acme.dialer.connections: must be less than or equal to 32
+15:7 clients.acme.pipelines.leads.start: is missing – From when on changes count: `all` (everything that is there),
+16:16 clients.acme.pipelines.leads.every: not a duration – write 30s, 5m, 1h, 2d, 500ms or a number of seconds
+18:46 clients.acme.pipelines.leads.fields.last_name.transform: no transform of that name – did you mean title?
+22:37 clients.beta.pipelines.leads.fields.phone_number: is not mapped, so that every record would be skipped
+22:46 clients.beta.pipelines.leads.fields.phone_code: phone_code comes with phone_number, from the number's own country
+22:64 clients.beta.pipelines.leads.fields.vendor_lead_code: vendor_lead_code holds the key by which syncd finds
+""".splitlines()
+    for line, start in zip(wrong(text), expected, strict=True):
+        assert line.startswith(f"syncd.yaml:{start}")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("clients:\n\tacme: 1\n  \tbeta: 2\n", ["2:1: a tab indents this line", "3:3: a tab indents this line"]),
+        ("", ["1:1: the file is empty"]),
+        ("# nothing\n", ["1:1: the file is empty"]),
+        ("- a\n- b\n", ["1:1: the file is not made of `key: value` lines"]),
+        ("store: a: b\n", ["1:9: not valid YAML: mapping values are not allowed in this context"]),
+        ("store: 'abc\n", ["2:1: not valid YAML: found unexpected end of stream"]),
+        ("store: @home\n", ["1:8: not valid YAML: a value begins with @"]),
+        ("store: *home\n", ["1:8: not valid YAML: a value begins with *"]),
+        ("store: a\n---\nstore: b\n", ["2:1: not valid YAML: but found another document"]),
+        ("store: a\x07b\n", ["1:9: a control character stands here"]),
+    ],
+)
+def test_what_is_not_yaml_is_named_with_line_and_column(wrong: Wrong, text: str, expected: list[str]) -> None:
+    lines = wrong(text)
+    assert len(lines) == len(expected)
+    for line, start in zip(lines, expected, strict=True):
+        assert line.startswith(f"syncd.yaml:{start}")
+        assert " – " in line
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("{}", "syncd.yaml:1:1 clients: is missing – The clients by name"),
+        (HEAD, "syncd.yaml:2:3 clients.acme.pipelines: is missing – What is kept in step"),
+        (HEAD + "    pipelines: {}\n", "syncd.yaml:5:5 clients.acme.pipelines: no pipeline – add leads"),
+        (HEAD + "    pipelines:\n", "syncd.yaml:5:5 clients.acme.pipelines: nothing stands after the colon"),
+        (HEAD + "    pipelines: 5\n", "syncd.yaml:5:16 clients.acme.pipelines: not a mapping – write `key: value`"),
+        (LEADS % "" + "  Big Client: {}\n", "syncd.yaml:6:3 clients.Big Client: a key that cannot be used"),
+        (LEADS % "" + "  beta:\n", "syncd.yaml:6:3 clients.beta: nothing stands after the colon"),
+        (
+            LEADS % "" + "log: {level: loud}\n",
+            "syncd.yaml:6:14 log.level: not one of the possible values – write 'debug'",
+        ),
+        (LEADS % "" + "stop_seconds: 0s\n", "syncd.yaml:6:15 stop_seconds: a duration is more than zero"),
+        (LEADS % "" + "x: &a {b: *a}\n", "syncd.yaml:6:4 x.b: an alias unfolds without end"),
+        (LEADS % "" + "store: !Secret abc\n", "syncd.yaml:6:8 store: YAML tags are not used here"),
+        (LEADS % "" + "log: {<<: {level: info}}\n", "syncd.yaml:6:7 log: a key is plain text – write the keys out"),
+    ],
+)
+def test_a_key_that_is_missing_or_impossible_is_named(wrong: Wrong, text: str, expected: str) -> None:
+    assert any(line.startswith(expected) for line in wrong(text)), wrong(text)
+
+
+@pytest.mark.parametrize(
+    ("field", "what"),
+    [
+        ("a: [x, y]", "a list of source fields needs its word – write {from: [first, second]}"),
+        ("a: ~", "not the name of a source field – write {value: …} for a constant"),
+        ("a: {}", "the field gets nothing – say `from: source field`, `value: constant` or `rules`"),
+        ("a: {value: x, from: y}", "a constant `value` and `from` exclude each other"),
+        ("a: {from: y, unmapped: pass}", "`unmapped` without a `map` – add the table, or leave `unmapped` out"),
+        ("a: {from: y, map: {b: 1, B: 2}}", "two keys of `map` differ only in case or blanks"),
+        ("a: {from: y, frm: z}", "unknown key frm – did you mean from?"),
+        ("a: {rules: [{when: {}, value: 1}]}", "nothing stands here"),
+        ("a: {rules: [{when: {b: {}}, value: 1}]}", "a test without a word what to test"),
+        ("a: {rules: [{when: {b: ~}, value: 1}]}", "a test against nothing – write {blank: true} for an empty field"),
+        ("a: {rules: [{when: {b: [c, {d: e}]}, value: 1}]}", "not a text"),
+    ],
+)
+def test_a_mapping_that_cannot_be_meant_is_refused_with_the_right_way_to_write_it(
+    wrong: Wrong, field: str, what: str
+) -> None:
+    lines = wrong(LEADS % f", {field}")
+    assert len(lines) == 1
+    place, _, said = lines[0].partition(": ")
+    assert place.startswith("syncd.yaml:5:")
+    assert ".pipelines.leads.fields.a" in place
+    assert said.startswith(what)
+
+
+@pytest.mark.parametrize(
+    ("crm", "pipelines", "expected"),
+    [
+        ("{type: vicidial, url: 'http://x', user: ab, password: a}", "leads: {start: now, fields: {phone_number: a}}",
+         "3:17 clients.acme.crm.type: vicidial is a dialer – it belongs under `dialer:`"),
+        ("{}", "leads: {start: now, fields: {phone_number: a}}",
+         "3:5 clients.acme.crm.type: the connector's type is missing – write one of: memory"),
+        ("{type: memory, tpye: x}", "leads: {start: now, fields: {phone_number: a}}",
+         "3:25 clients.acme.crm.tpye: unknown key tpye – did you mean type?"),
+        ("{type: memory}", "calls: {start: now, fields: {call_key: uniqueid}}",
+         "5:46 clients.acme.pipelines.calls.fields.call_key: call_key holds the key"),
+        ("{type: memory}", "dispositions: {start: now, fields: {tel: {from: phone_number, transform: phone}}}",
+         "5:53 clients.acme.pipelines.dispositions.fields.tel: the transform phone works only on the way to a dialer"),
+        ("{type: memory}", "leads: {start: now, on_conflict: hold, fields: {phone_number: a}}",
+         "5:37 clients.acme.pipelines.leads.on_conflict: unknown key on_conflict"),
+        ("{type: memory}", "leads: {start: 12:30, fields: {phone_number: a}}",
+         "5:32 clients.acme.pipelines.leads.start: not a start – write all, now, a date"),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_the_connectors_is_refused(wrong: Wrong, crm: str, pipelines: str, expected: str) -> None:
+    text = HEAD.replace("{type: memory}", crm) + f"    pipelines: {{{pipelines}}}\n"
+    lines = wrong(text)
+    assert len(lines) == 1
+    assert lines[0].startswith(f"syncd.yaml:{expected}")
+
+
+def test_a_file_that_is_not_there_or_not_text_is_said_so(tmp_path: Path) -> None:
+    with pytest.raises(errors.UserError, match="there is no such file – start from"):
+        load(tmp_path / "none.yaml")
+    with pytest.raises(errors.UserError, match="the file cannot be read"):
+        load(tmp_path)
+    latin = tmp_path / "latin.yaml"
+    latin.write_bytes("a: b\nc: Köln\n".encode("latin-1"))
+    with pytest.raises(errors.UserError, match=r"latin.yaml:2:5: the file is not UTF-8 text – save it as UTF-8"):
+        load(latin)
+
+
+def test_a_byte_order_mark_does_no_harm(tmp_path: Path) -> None:
+    path = tmp_path / "syncd.yaml"
+    path.write_text("\ufeff" + LEADS % "", "utf-8")
+    assert list(load(path).clients) == ["acme"]
+
+
+def test_no_message_holds_a_value_that_might_be_a_password(wrong: Wrong) -> None:
+    text = HEAD.replace('"${env:SYNCD_TEST_PASSWORD}"', f"[{PASSWORD}]") + "    pipelines: {}\n"
+    assert len(wrong(text)) == 2
+    for value in (f"!{PASSWORD}", f"*{PASSWORD}", f"@{PASSWORD}", f"'{PASSWORD}", f"{{a: {PASSWORD}"):
+        wrong(HEAD.replace('"${env:SYNCD_TEST_PASSWORD}"', value))
+
+
+def test_a_literal_password_that_everybody_may_read_is_a_warning_and_no_more(tmp_path: Path) -> None:
+    path = tmp_path / "syncd.yaml"
+    path.write_text(
+        f"store: postgresql://u:{PASSWORD}@h/db\n{(LEADS % '').replace('${env:SYNCD_TEST_PASSWORD}', 'abc')}"
+    )
+    path.chmod(0o644)
+    warnings = load(path).warnings
+    assert [warning.where.partition(" ")[2] for warning in warnings] == ["store", "clients.acme.dialer.password"]
+    assert not any(warning.fatal for warning in warnings)
+    assert PASSWORD not in str(warnings)
+    path.chmod(0o640)
+    assert load(path).warnings == ()
+
+
+def test_passwords_from_elsewhere_are_no_warning(good: Load) -> None:
+    assert good(LEADS % "").warnings == ()

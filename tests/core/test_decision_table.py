@@ -1,0 +1,356 @@
+"""The decision table of the docs is what the code does: row by row, for every combination of conditions."""
+
+from __future__ import annotations
+
+import ast
+import itertools
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+
+from syncd.core import condition, digest, mapping, model, plan
+from syncd.sdk import records
+from syncd.sdk.testing.memory import DIALER, START
+from tests.core import tables
+from tests.core.tables import Case
+
+HASHES = digest.Digest(b"a secret of sixteen bytes or more")
+CALLS = DIALER["calls"]
+YES_NO = ("yes", "no")
+OPT_OUT = condition.Condition((condition.Test("do_not_call", "true"),))
+WANTED = condition.Condition((condition.Test("wanted", "in", ("yes",)),))
+
+
+def base(**agreed: str) -> dict[str, tuple[str, str]]:
+    """The base of fields that both sides hold alike."""
+    return {name: (HASHES.value(value), HASHES.value(value)) for name, value in agreed.items()}
+
+
+def result(decide: Callable[[], model.Plan]) -> dict[str, str]:
+    """What was decided, in the words of the table."""
+    try:
+        made = decide()
+    except model.WrongKey:
+        return {"verdict": "stop", "reason": "wrong_key", "lane": "", "suppress": ""}
+    lane = made.lane.name.lower() if made.verdict in ("create", "update", "remove") else ""
+    return {"verdict": made.verdict, "reason": made.reason, "lane": lane, "suppress": made.suppress}
+
+
+# --- leads
+
+LEADS = {
+    "deleted": YES_NO,
+    "opted out": YES_NO,
+    "wanted": YES_NO,
+    "link": ("none", "live", "out", "opted out"),
+    "busy": YES_NO,
+    "mapping": ("fine", "phone", "unmapped"),
+    "phone": ("given", "blank", "unused"),
+    "shared": ("no", "hold", "allow"),
+    "differs": YES_NO,
+    "dated": YES_NO,
+}
+LINK_REMOVED = {"live": ("",), "out": ("deleted", "left"), "opted out": ("opt_out",)}
+
+
+def lead(case: Case) -> dict[str, str]:
+    """Decide one lead of the table's vocabulary."""
+    fields = {"first_name": "Ann"} | ({"phone_code": "1", "phone_number": "7275550001"} if _has_phone(case) else {})
+    mapped = mapping.Mapped({**fields}, () if case["mapping"] == "fine" else ((case["mapping"], "in words"),))
+    pipe = model.Pipeline(
+        client="acme",
+        name="leads",
+        kind="leads",
+        source=model.Side("crm", "leads"),
+        target=model.Side("dialer", "leads"),
+        fields=mapping.FieldMapping(
+            (mapping.Rule("first_name", ("first_name",)),),
+            phone_fields=None if case["phone"] == "unused" else ("phone_code", "phone_number"),
+        ),
+        where=WANTED,
+        opt_out=OPT_OUT,
+        shared_phone="allow" if case["shared"] == "allow" else "hold",
+        start="now",
+    )
+    record = records.Record(
+        "7",
+        {"do_not_call": "true" if case["opted out"] == "yes" else None, "wanted": case["wanted"]},
+        START if case["dated"] == "yes" else None,
+        case["deleted"] == "yes",
+    )
+    agreed = base(**{**fields, "first_name": "Anna" if case["differs"] == "yes" else "Ann"})
+    found = [
+        result(
+            lambda removed=removed: plan.lead(  # type: ignore[misc]  # mypy cannot infer a lambda's default
+                pipe,
+                record,
+                model.Known(
+                    link=None if case["link"] == "none" else model.Link(1, "7", "1001", "7", agreed, removed),
+                    busy=case["busy"] == "yes",
+                    phone_of="" if case["shared"] == "no" else "8",
+                ),
+                mapped,
+                HASHES,
+                "raw",
+            )
+        )
+        for removed in LINK_REMOVED.get(case["link"], ("",))
+    ]
+    assert all(one == found[0] for one in found), "one word of the table means several things"
+    return found[0]
+
+
+def _has_phone(case: Case) -> bool:
+    return case["phone"] == "given"
+
+
+# --- calls
+
+AS_CALLS = {
+    "lead": ("ours", "waiting", "other"),
+    "key": ("same", "another"),
+    "running": YES_NO,
+    "wanted": YES_NO,
+    "mapping": ("fine", "unmapped"),
+}
+ACTIVITIES = AS_CALLS | {"activity": YES_NO, "busy": YES_NO, "differs": YES_NO}
+
+
+def call_record(
+    case: Case, flags: str = "", call_id: str = "call", minutes: int = 0, status: str = ""
+) -> records.Record:
+    """A call of lead 1001 as the dialer tells it."""
+    unmapped = case.get("mapping") == "unmapped"
+    return records.Record(
+        call_id,
+        {
+            "lead_id": "1001",
+            "vendor_lead_code": "7" if case.get("key", "same") == "same" else "another",
+            "status": "no such status" if unmapped else status or "NI",
+            "call_date": records.text(START + timedelta(minutes=minutes)),
+            "flags": f"{flags} live" if case.get("running") == "yes" else flags,
+            "wanted": case.get("wanted", "yes"),
+        },
+        START,
+    )
+
+
+STATUSES = tuple((status, status) for status in ("NI", "SALE", "DNC"))
+
+
+def parent(case: Case, **more: Any) -> dict[str, Any]:
+    """What is known of the call's lead."""
+    link = model.Link(1, "7", "1001", "7", **{"base": {}, **more})
+    lead_is = case.get("lead", "ours")
+    return {"parent": link if lead_is == "ours" else None, "waits_for": "7" if lead_is == "waiting" else ""}
+
+
+def activity(case: Case) -> dict[str, str]:
+    """Decide one call of the table's vocabulary."""
+    pipe = model.Pipeline(
+        client="acme",
+        name="calls",
+        kind="calls",
+        source=model.Side("dialer", "calls"),
+        target=model.Side("crm", "calls"),
+        fields=mapping.FieldMapping((mapping.Rule("status", ("status",), table=STATUSES),)),
+        where=WANTED,
+    )
+    agreed = base(status="NA" if case["differs"] == "yes" else "NI")
+    known = model.Known(
+        link=model.Link(2, "act", "call", "call", agreed) if case["activity"] == "yes" else None,
+        busy=case["busy"] == "yes",
+        **parent(case),
+    )
+    return result(lambda: plan.call(pipe, call_record(case), known, CALLS, HASHES, "raw"))
+
+
+# --- dispositions
+
+DISPOSITIONS = AS_CALLS | {
+    "call": ("first", "newer", "same", "older"),
+    "said": ("dnc", "sale", "other"),
+    "standing": ("nothing", "sale", "dnc"),
+    "lead out": YES_NO,
+    "record": ("there", "gone"),
+}
+STATUS_STAYS = {
+    "said": ("dnc", "sale", "other", "dnc before", "sale before"),
+    "standing": ("nothing", "own sale", "own dnc", "earlier sale", "earlier dnc"),
+    "call": ("newer", "same"),
+    "opted out": YES_NO,
+    "protected": YES_NO,
+}
+FIELDS = {
+    "field": ("agreed", "same", "dialer", "crm", "both"),
+    "on_conflict": ("source", "target", "hold"),
+    "busy": YES_NO,
+}
+SAID = {"dnc": ("dnc", "DNC"), "sale": ("sale", "SALE"), "other": ("", "NI")}
+MINUTES = {"first": 0, "newer": 1, "same": 0, "older": -1}
+
+
+def disposition_pipe(**more: Any) -> model.Pipeline:
+    """A pipeline whose mapping knows the status and, where nothing else is said, the time of the call."""
+    rules = (mapping.Rule("lead_status", ("status",), table=STATUSES), mapping.Rule("last_call", ("call_date",)))
+    return model.Pipeline(
+        client="acme",
+        name="dispositions",
+        kind="dispositions",
+        source=model.Side("dialer", "calls"),
+        target=model.Side("crm", "leads"),
+        where=WANTED,
+        opt_out=OPT_OUT,
+        protect=frozenset({"won"}),
+        **{"fields": mapping.FieldMapping(rules), **more},
+    )
+
+
+def standing_flags(word: str) -> str:
+    """A standing of the tables as a link's flags."""
+    *whose, flag = word.split()
+    return "" if flag == "nothing" else f"kept:{flag}" if whose == ["earlier"] else flag
+
+
+def known_call(case: Case) -> dict[str, Any]:
+    """The newest call that the link knows of."""
+    if case["call"] == "first":
+        return {}
+    return {"called_at": START, "call_id": "call" if case["call"] == "same" else "known"}
+
+
+def disposition(case: Case) -> dict[str, str]:
+    """Decide one call's disposition of the table's vocabulary."""
+    flags, status = SAID[case["said"]]
+    record = call_record(case, flags, minutes=MINUTES[case["call"]], status=status)
+    removed = "opt_out" if case["lead out"] == "yes" else ""
+    link = parent(case, removed=removed, flags=standing_flags(case["standing"]), **known_call(case))
+    target = records.Record("7", {}) if case["record"] == "there" else None
+    known = model.Known(target=target, **link)
+    return result(lambda: plan.disposition(disposition_pipe(), record, known, CALLS, HASHES, "raw"))
+
+
+def status_stays(case: Case) -> dict[str, str]:
+    """Whether the status that the CRM holds stays."""
+    word, *before = case["said"].split()
+    flags, status = SAID["other" if before else word]
+    record = call_record(case, flags, minutes=MINUTES[case["call"]], status=status)
+    stronger = call_record(case, *SAID[word][:1], "earlier", -1, SAID[word][1]) if before else None
+    target = {
+        "lead_status": "Won" if case["protected"] == "yes" else "whatever",
+        "do_not_call": "true" if case["opted out"] == "yes" else None,
+    }
+    known = model.Known(
+        target=records.Record("7", target),
+        **parent(case, flags=standing_flags(case["standing"]), **known_call(case)),
+    )
+    made = plan.disposition(disposition_pipe(), record, known, CALLS, HASHES, "raw", stronger=stronger)
+    assert made.fields["last_call"] == record.fields["call_date"], "what is no status is written anyway"
+    if "lead_status" in made.fields:
+        assert made.fields["lead_status"] == SAID[word][1]
+    return {"verdict": "written" if "lead_status" in made.fields else "stays"}
+
+
+def field(case: Case) -> dict[str, str]:
+    """What becomes of one field that both sides hold."""
+    agreed = {"dialer": "old", "crm": "NI", "both": "old", "same": "NI", "agreed": "old"}[case["field"]]
+    current = {"dialer": "old", "crm": "new", "both": "new", "same": "NI", "agreed": "NI"}[case["field"]]
+    pair = base(lead_status=agreed)
+    if case["field"] == "same":  # the CRM stores its own way: the texts differ, and nothing has changed
+        current, pair = "ni", {"lead_status": (HASHES.value("ni"), HASHES.value("NI"))}
+    pipe = disposition_pipe(
+        fields=mapping.FieldMapping((mapping.Rule("lead_status", ("status",)),)), on_conflict=case["on_conflict"]
+    )
+    known = model.Known(
+        target=records.Record("7", {"lead_status": current}), busy=case["busy"] == "yes", **parent(case, base=pair)
+    )
+    return result(lambda: plan.disposition(pipe, call_record(case), known, CALLS, HASHES, "raw"))
+
+
+# --- the tests
+
+Vocabulary = dict[str, tuple[str, ...]]
+TABLES: dict[str, tuple[Vocabulary, Callable[[Case], dict[str, str]]]] = {
+    "L1": (LEADS, lead),
+    "C1": (ACTIVITIES, activity),
+    "D1": (DISPOSITIONS, disposition),
+    "S1": (STATUS_STAYS, status_stays),
+    "F1": (FIELDS, field),
+}
+
+
+def cases(vocabulary: Vocabulary) -> Iterator[dict[str, str]]:
+    """Every combination of the vocabulary's values."""
+    for values in itertools.product(*vocabulary.values()):
+        yield dict(zip(vocabulary, values, strict=True))
+
+
+@pytest.mark.parametrize("first_row", TABLES)
+def test_a_table_has_the_vocabulary_that_the_test_can_build(first_row: str) -> None:
+    vocabulary, _ = TABLES[first_row]
+    table = tables.read(first_row)
+    assert set(table.columns) == set(vocabulary)
+    for column, words in table.words().items():
+        assert words <= set(vocabulary[column]), column
+
+
+@pytest.mark.parametrize(("first_row", "row"), [(first, row.id) for first in TABLES for row in tables.read(first).rows])
+def test_a_row_is_reached_and_the_code_decides_as_it_says(first_row: str, row: str) -> None:
+    vocabulary, decide = TABLES[first_row]
+    table = tables.read(first_row)
+    reached = [case for case in cases(vocabulary) if table.row_for(case).id == row]
+    assert reached, f"{row} can never be the first row that fits"
+    expected = next(one.result for one in table.rows if one.id == row)
+    for case in reached:
+        decided = decide(case)
+        assert {name: decided[name] for name in expected} == expected, case
+
+
+@contextmanager
+def lines_run(path: str) -> Iterator[set[int]]:
+    """Collects the numbers of a file's lines that are run meanwhile."""
+    seen: set[int] = set()
+
+    def local(frame: FrameType, event: str, _argument: object) -> Any:
+        if event == "line":
+            seen.add(frame.f_lineno)
+        return local
+
+    def enter(frame: FrameType, _event: str, _argument: object) -> Any:
+        return local if frame.f_code.co_filename == path else None
+
+    before = sys.gettrace()
+    sys.settrace(enter)
+    try:
+        yield seen
+    finally:
+        sys.settrace(before)
+
+
+def test_every_return_of_the_planner_belongs_to_a_row() -> None:
+    path = str(plan.__file__)
+    tree = ast.parse(Path(path).read_text(encoding="utf-8"))
+    ends = {node.lineno for node in ast.walk(tree) if isinstance(node, (ast.Return, ast.Raise))}
+    with lines_run(path) as seen:
+        for vocabulary, decide in TABLES.values():
+            for case in cases(vocabulary):
+                decide(case)
+    missing = ends - seen - _not_decisions(tree)
+    assert not missing, f"lines {sorted(missing)} of {path} decide something that no table shows"
+
+
+def _not_decisions(tree: ast.Module) -> set[int]:
+    """The returns of what the engine asks before it plans: it decides nothing."""
+    return {
+        node.lineno
+        for function in tree.body
+        if isinstance(function, ast.FunctionDef) and function.name == "strength"
+        for node in ast.walk(function)
+        if isinstance(node, ast.Return)
+    }

@@ -1,0 +1,1 @@
+"""Tests of the engine on real stores and far systems in memory."""

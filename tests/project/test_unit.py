@@ -1,0 +1,56 @@
+"""The systemd unit that is shipped."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from tests.services.missing import missing
+
+ROOT = Path(__file__).parents[2]
+UNIT = ROOT / "deploy" / "syncd.service"
+INSTALLED = "/opt/syncd/bin/syncd"
+
+
+def test_systemd_finds_nothing_wrong_with_the_unit(tmp_path: Path) -> None:
+    analyze = shutil.which("systemd-analyze")
+    if analyze is None:
+        missing("no systemd-analyze; on Debian and Ubuntu: apt-get install systemd")
+    # systemd checks that the program exists, which it does only where syncd is installed.
+    program = tmp_path / "syncd"
+    program.touch(mode=0o755)
+    text = UNIT.read_text()
+    assert INSTALLED in text
+    unit = tmp_path / UNIT.name
+    unit.write_text(text.replace(f"ExecStart={INSTALLED}", f"ExecStart={program}"))
+
+    result = subprocess.run(
+        [analyze, "verify", "--man=no", unit], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
+    )
+
+    # An unknown or misspelt setting is only a warning to systemd; those of the machine's other units are not ours.
+    warnings = [line for line in (result.stdout + result.stderr).splitlines() if UNIT.name in line]
+    assert warnings == []
+    assert result.returncode == 0, result.stderr
+
+
+def test_the_unit_hands_over_the_very_secrets_that_the_example_asks_for_and_the_readme_makes() -> None:
+    example, unit, readme = (
+        path.read_text("utf-8") for path in (ROOT / "config.example.yaml", UNIT, ROOT / "README.md")
+    )
+    values = "\n".join(line.partition("#")[0] for line in example.splitlines())
+    asked = set(re.findall(r"\$\{(\w+:[^}]*)\}", values))
+    handed = dict(re.findall(r"^LoadCredential=(\w+):(\S+)$", unit, re.MULTILINE))
+    assert asked == {f"credential:{name}" for name in handed}
+    assert set(handed.values()) == {f"/etc/syncd/credentials/{name}" for name in handed}
+    assert [path for path in handed.values() if path not in readme] == []
+    assert "CREDENTIALS_DIRECTORY=/etc/syncd/credentials" in readme
+
+
+def test_the_readme_sets_up_what_the_unit_runs() -> None:
+    unit, readme = UNIT.read_text("utf-8"), (ROOT / "README.md").read_text("utf-8")
+    user, home = (re.findall(rf"^{key}=(.*)$", unit, re.MULTILINE)[0] for key in ("User", "WorkingDirectory"))
+    assert f"useradd --system --user-group --home-dir {home}" in readme
+    assert f"install -d -m 0700 -o {user} -g {user} {home}" in readme
+    assert f"runuser -u {user} -- " in readme
+    assert INSTALLED in readme

@@ -1,0 +1,147 @@
+"""Rules of stock VICIdial that the simulator keeps beyond the recorded cases."""
+
+from datetime import datetime
+
+import pytest
+
+from syncd.simulators import vicidial
+from tests.simulators.asking import AGENT, API, EXPORT, Door, state
+
+
+def test_ten_wrong_passwords_lock_the_account_for_fifteen_minutes(stock: Door) -> None:
+    for _ in range(10):
+        assert "Login incorrect" in stock.ask("add_lead", **{"pass": "wrong"})
+    locked = "ERROR: Too many login attempts, try again in 15 minutes: |6666|LOCK|\n"
+    assert stock.ask("list_info", list_id="101") == locked
+    assert stock.post(EXPORT, {"run_export": "1"}, basic="6666:1234") == (200, locked.removeprefix("ERROR: "))
+    stock.sim("clock", offset_seconds=15 * 60 + 1)
+    assert stock.ask("list_info", list_id="101").startswith("101|Leads|")
+
+
+def test_a_good_login_starts_the_count_of_wrong_ones_again(stock: Door) -> None:
+    for _ in range(3):
+        for _ in range(9):
+            stock.ask("add_lead", **{"pass": "wrong"})
+        assert stock.ask("list_info", list_id="101").startswith("101|")
+
+
+def test_parameters_may_come_in_the_address_and_count_more_than_the_body(stock: Door) -> None:
+    status, body = stock.request(
+        "POST", f"{API}?function=list_info&list_id=102", "user=6666&pass=1234&source=syncd&function=version"
+    )
+    assert (status, body) == (200, "102|Other leads|OTHER|Y|||2099-12-31|0|\n")
+
+
+def test_a_vendor_code_is_found_whatever_its_case_as_mariadb_compares(stock: Door) -> None:
+    lead_id = stock.add_lead("7275551000", vendor_lead_code="00Qabc")
+    answer = stock.ask("update_lead", search_method="VENDOR_LEAD_CODE", vendor_lead_code="00QABC", no_update="Y")
+    assert f"LEADS FOUND IN THE SYSTEM: |6666|{lead_id}|00QABC|" in answer
+    assert stock.ask("lead_search", search_method="VENDOR_LEAD_CODE", vendor_lead_code="00Qabc") == (
+        f"00Qabc|1|{lead_id}\n"
+    )
+
+
+def test_a_last_backslash_ends_the_statement_and_the_lead_is_not_added(stock: Door) -> None:
+    answer = stock.ask("add_lead", phone_number="7275551001", comments="C:\\")
+    assert answer.startswith("ERROR: add_lead LEAD HAS NOT BEEN ADDED - 7275551001|999|INSERT INTO vicidial_list")
+    assert stock.leads() == {}
+
+
+@pytest.mark.parametrize(
+    ("given", "stored"),
+    [("1970-01-31", "1970-01-31"), ("31.01.1970", "0000-00-00"), ("19700131", "1970-01-31"), ("70-1-3", "1970-01-03")],
+)
+def test_a_date_that_mariadb_cannot_read_becomes_zero(stock: Door, given: str, stored: str) -> None:
+    stock.add_lead("7275551002", date_of_birth=given)
+    assert stock.leads()["7275551002"]["date_of_birth"] == stored
+
+
+def test_an_update_stores_line_breaks_as_text_and_blanks_on_request(stock: Door) -> None:
+    lead_id = stock.add_lead("7275551003", comments="one\ntwo", city="Tampa")
+    stock.ask("update_lead", lead_id=str(lead_id), comments="three\nfour", city="--BLANK--")
+    lead = stock.leads()["7275551003"]
+    assert (lead["comments"], lead["city"]) == ("three!Nfour", "")
+
+
+def test_an_update_that_changes_the_phone_is_found_by_the_new_one_only(stock: Door) -> None:
+    lead_id = str(stock.add_lead("7275551004"))
+    stock.ask("update_lead", lead_id=lead_id, phone_number="7275551005", update_phone_number="Y")
+    assert stock.ask("lead_search", phone_number="7275551004,7275551005") == (
+        f"7275551004|0|\n7275551005|1|{lead_id}\n"
+    )
+
+
+def test_a_custom_field_that_is_the_first_parameter_is_not_seen(stock: Door) -> None:
+    lead_id = str(stock.add_lead("7275551006"))
+    login = {"source": "syncd", "user": "6666", "pass": "1234", "function": "update_lead", "custom_fields": "Y"}
+    _, body = stock.post(API, {"crm_stage": "Won", **login, "lead_id": lead_id})
+    assert body == ""
+    _, body = stock.post(API, {**login, "lead_id": lead_id, "crm_stage": "Won"})
+    assert body == f"NOTICE: update_lead CUSTOM FIELDS VALUES UPDATED - |{lead_id}|101|0|101|1\n"
+    custom = stock.ask("lead_all_info", lead_id=lead_id, custom_fields="Y", header="YES")
+    assert custom.splitlines()[0].endswith("|lead_id|favorite_color|crm_stage")
+    assert custom.splitlines()[1].endswith(f"|{lead_id}||Won")
+
+
+def test_duplicates_of_a_campaign_in_a_list_that_does_not_exist_stop_php(stock: Door) -> None:
+    assert stock.full("add_lead", phone_number="7275551007", list_id="777", duplicate_check="DUPCAMP") == (500, "")
+
+
+def test_in_summer_the_version_prints_another_offset(stock: Door) -> None:
+    stock.sim("clock", zone="America/New_York", freeze=False)
+    now = datetime.fromisoformat(stock.sim("clock")["now"])
+    july = (datetime(now.year + 1, 7, 1) - now).total_seconds()  # noqa: DTZ001  # wall clock of the server
+    stock.sim("clock", offset_seconds=july)
+    assert "|DST: 1|TZ: -5.00|TZNOW: -4|" in stock.ask("version")
+
+
+def test_an_account_of_few_lists_may_not_touch_others(stock: Door) -> None:
+    restricted = {"user": "7002", "pass": "restricted"}
+    other = str(stock.add_lead("7275551008", list_id="102"))
+    for answer in (
+        stock.ask("update_lead", lead_id=other, first_name="X", **restricted),
+        stock.ask("list_info", list_id="102", **restricted),
+    ):
+        assert "NOT AN ALLOWED LIST ID" in answer
+    assert "NO MATCHES FOUND" in stock.ask("batch_update_lead", lead_ids=other, status="NI", **restricted)
+    assert "LIST NOT FOUND" in stock.ask("lead_all_info", lead_id=other, **restricted)
+
+
+def test_a_lead_is_not_put_into_the_hopper_at_night(stock: Door) -> None:
+    noon = datetime.fromisoformat(stock.sim("clock")["now"]).replace(hour=12)
+    for hour, expected in ((12, "ADDED TO HOPPER -"), (3, "NOT ADDED TO HOPPER, OUTSIDE OF LOCAL TIME")):
+        now = datetime.fromisoformat(stock.sim("clock", offset_seconds=0)["now"])
+        # The lead's offset is 0.00, five hours ahead of the server.
+        stock.sim("clock", offset_seconds=(noon.replace(hour=(hour - 5) % 24) - now).total_seconds())
+        answer = stock.ask(
+            "add_lead",
+            phone_number=f"72755510{hour:02}",
+            list_id="101",
+            add_to_hopper="Y",
+            hopper_local_call_time_check="Y",
+        )
+        assert f"NOTICE: add_lead {expected}" in answer
+
+
+def test_a_phone_code_table_prints_the_offset() -> None:
+    with vicidial.serve({**state(), "phone_codes": {"727": "-5.00"}}) as sim:
+        door = Door(sim.url)
+        answer = door.ask("add_lead", phone_number="7275551009", list_id="101", usacan_areacode_check="Y")
+        assert answer.endswith("|-5.00|6666\n")
+        assert door.leads()["7275551009"]["gmt_offset_now"] == "-5.00"
+
+
+def test_an_agent_api_function_of_an_agent_at_work_succeeds(guide: Door) -> None:
+    login = {"source": "syncd", "user": "6666", "pass": "1234", "agent_user": "1001"}
+    guide.post(AGENT, {**login, "function": "login", "campaign": "TESTCAMP"})
+    assert guide.post(AGENT, {**login, "function": "external_status", "value": "SALE"}) == (
+        200,
+        "SUCCESS: external_status function set - SALE|1001\n",
+    )
+    assert "1001|TESTCAMP|" in guide.ask("logged_in_agents")
+
+
+def test_a_state_with_an_unknown_column_is_refused() -> None:
+    wrong = {"users": [{"user": "1", "colour": "red"}]}
+    with pytest.raises(ValueError, match="a User has no colour"):
+        vicidial.serve(wrong)
