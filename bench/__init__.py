@@ -1,0 +1,1 @@
+"""Measures what syncd costs: processor time per lead, planning rate, memory. `python -m bench --help`."""
