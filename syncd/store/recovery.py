@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
 
-from syncd.core import model
+from syncd.core import diff, model
 from syncd.sdk import records
 from syncd.store import delivery, known, settling, tables
 from syncd.store.lease import Run
@@ -81,7 +81,9 @@ def _claimed(row: Any, link: model.Link | None) -> delivery.Claimed:
     key = records.SyncKey(row.key, row.marker)
     body = json.loads(row.body or "{}")
     reason = row.reason if row.kind == "remove" else ""
-    change = records.Change(row.kind, key, row.far_id, {} if row.kind == "remove" else body, reason)
+    change = records.Change(
+        row.kind, key, row.far_id, {} if row.kind == "remove" else body, reason, row.lane == model.Lane.URGENT
+    )
     call = None
     if row.call:
         at, call_id, flags = json.loads(row.call)
@@ -91,7 +93,8 @@ def _claimed(row: Any, link: model.Link | None) -> delivery.Claimed:
 
 def send_again(run: Run, pipe: model.Pipeline, found: Sequence[delivery.Claimed], now: datetime, why: str) -> None:
     """Put intents back to `staged`. Where a newer version of the record waits already, the old one ends here, and the
-    newer one inherits that a create may have gone out before."""
+    newer one inherits that a create may have gone out before. What an update may have changed counts as unknown, so
+    that a newer version that takes it back is written, too."""
     if not found:
         return
     with run.write("send-again") as connection:
@@ -102,6 +105,9 @@ def send_again(run: Run, pipe: model.Pipeline, found: Sequence[delivery.Claimed]
             if staged is not None:
                 values = {"state": "settled", "result": "replaced", "body": None}
                 delivery.carry_over(connection, pipe, staged, claimed)
+            if claimed.link is not None and claimed.change.kind == "update" and pipe.kind != "dispositions":
+                sent = diff.changed(claimed.body, claimed.link.base, pipe.source.role, run.db.hashes())
+                _forget(connection, claimed.link, sent)
             connection.execute(sa.update(_intent).where(_intent.c.id == claimed.id).values(**values, updated_at=now))
             _event(connection, run, claimed.id, now, values["state"], why)
 
@@ -208,16 +214,21 @@ def sent_in_vain(
             if create and link is None and one.outcome.id:
                 _take_out(connection, run, pipe, one.claimed.subject, one.outcome.id, one.claimed.change.key, now)
             if link is not None and one.claimed.change.kind != "remove":
-                _forget(connection, run, pipe, one.claimed, link)
+                _forget(connection, link, one.claimed.change.fields)
+                _plan_again(connection, run, pipe, one.claimed, link)
 
 
-def _forget(
+def _forget(connection: sa.Connection, link: model.Link, fields: Collection[str]) -> None:
+    """Count what the target holds in these fields as unknown."""
+    current = connection.execute(sa.select(_link.c.base).where(_link.c.id == link.id).with_for_update()).scalar()
+    base = {name: pair for name, pair in json.loads(current or "{}").items() if name not in fields}
+    connection.execute(sa.update(_link).where(_link.c.id == link.id).values(base=tables.encode(base)))
+
+
+def _plan_again(
     connection: sa.Connection, run: Run, pipe: model.Pipeline, claimed: delivery.Claimed, link: model.Link
 ) -> None:
-    """Count what was written as unknown, and the records that it comes from as never planned."""
-    current = connection.execute(sa.select(_link.c.base).where(_link.c.id == link.id).with_for_update()).scalar()
-    base = {name: pair for name, pair in json.loads(current or "{}").items() if name not in claimed.change.fields}
-    connection.execute(sa.update(_link).where(_link.c.id == link.id).values(base=tables.encode(base)))
+    """Count the records that an intent comes from as never planned."""
     decision = tables.decision
     connection.execute(
         sa.update(decision)

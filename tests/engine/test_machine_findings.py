@@ -256,3 +256,15 @@ def test_what_happens_after_an_empty_first_read_is_read_however_late(site: flaky
     site.advance(10)
     site.sync()
     assert len(site.crm.table("calls")) == 1
+
+
+def test_a_correction_that_is_taken_back_while_it_is_unclear_does_not_stay(site: flaky.FlakySite) -> None:
+    site.person("1", phone="727 555 0001")
+    site.sync()
+    call_id = site.call("1", "NI")
+    site.sync()
+    site.dialer.put("calls", call_id, status="NA")
+    site.sync({1: "crash_after"})
+    site.dialer.put("calls", call_id, status="NI")
+    settle(site)
+    assert [one.fields["status"] for one in site.crm.table("calls").values()] == ["NI"]
