@@ -48,7 +48,7 @@ def lead(  # one return for each row of the decision table
     for wants_out, reason in (
         (record.deleted, "deleted"),
         (pipe.opt_out is not None and not record.deleted and pipe.opt_out(record.fields), "opt_out"),
-        (not record.deleted and not pipe.where(record.fields), "left"),
+        (not record.deleted and (record.left or not pipe.where(record.fields)), "left"),
     ):
         if wants_out:
             suppress = reason if reason in ("deleted", "opt_out") else ""
@@ -169,7 +169,7 @@ def disposition(
         "none",
         digest=raw,
         link_id=link.id if link else None,
-        lane=Lane.DISPOSITION,
+        lane=Lane.URGENT if "dnc" in flags else Lane.DISPOSITION,
         modified=newest[0],
         waits_for=known.waits_for,
     )

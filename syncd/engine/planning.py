@@ -77,7 +77,7 @@ def _changed(
     names = [name for name in pipe.reads if name != "crm_id"]
     names += [name for name in _always(ctx.spec) if name not in names]
     row, version = ctx.hashes.row, pipe.version
-    digests = [row([*map(record.fields.get, names), "deleted" if record.deleted else ""], version) for record in page]
+    digests = [row([*map(record.fields.get, names), _mark(record)], version) for record in page]
     last = known.digests(ctx.db, ctx.client.name, pipe.name, [record.id for record in page])
     todo = [(record, raw) for record, raw in zip(page, digests, strict=True) if again or last.get(record.id) != raw]
     if len(todo) < len(page):
@@ -85,12 +85,16 @@ def _changed(
     return todo
 
 
+def _mark(record: records.Record) -> str:
+    return "deleted" if record.deleted else "left" if record.left else ""
+
+
 def _leads(ctx: Context, pipe: model.Pipeline, todo: Sequence[tuple[records.Record, str]]) -> staging.Batch:
     ids = [record.id for record, _ in todo]
     name = ctx.client.name
     links = known.links_by_crm(ctx.db, name, pipe.source.stream, ids)
     busy = known.busy(ctx.db, name, str(pipe.target), ids)
-    mapped = [mapping.Mapped() if record.deleted else pipe.fields(record.fields) for record, _ in todo]
+    mapped = [mapping.Mapped() if record.deleted or record.left else pipe.fields(record.fields) for record, _ in todo]
     claims = [_phone_digest(ctx, pipe, one) for one in mapped]
     holders = known.phone_holders(ctx.db, name, {claim for claim in claims if claim})
     claimed_by = {crm_id: phone for phone, crm_id in holders.items()}

@@ -46,13 +46,15 @@ class Record:
     """One far record as read.
 
     `fields` holds what was read; a field that was not asked for is absent. `modified` is the source's own time of the
-    last change (UTC), None where it has none. `deleted` says that the source marks it as gone.
+    last change (UTC), None where it has none. `deleted` says that the source marks it as gone; `left`, that it is there
+    but outside what the connector was told to select (its other fields need not have been read).
     """
 
     id: str
     fields: Fields
     modified: datetime | None = None
     deleted: bool = False
+    left: bool = False
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -99,6 +101,7 @@ class Change:
     create: `key` is planted, `id` is None. update: `fields` of the record `id`; a None value clears the field.
     remove: the record `id` is taken out of use (a dialer stops dialling it), nothing is deleted; `reason` says why:
     "deleted", "opt_out", "left" (no longer wanted by `where`) or "twin" (a second copy of a lead).
+    urgent: a do-not-call mark or a removal: it may use what a connector keeps in reserve of a budget.
     """
 
     kind: ChangeKind
@@ -106,6 +109,7 @@ class Change:
     id: str | None = None
     fields: Fields = field(default_factory=dict)
     reason: str = ""
+    urgent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

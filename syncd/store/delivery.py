@@ -79,7 +79,7 @@ _LOCK_CLIENT = (
 
 
 _NEEDED = (
-    "id", "subject", "record_id", "kind", "key", "marker", "far_id", "body", "call", "attempts", "reason",
+    "id", "subject", "record_id", "kind", "key", "marker", "far_id", "body", "call", "attempts", "reason", "lane",
 )  # fmt: skip
 
 
@@ -203,12 +203,13 @@ def _change(
     """The change that a staged intent stands for now, or why there is none any more."""
     key = records.SyncKey(row.key, row.marker)
     body = json.loads(row.body or "{}")
+    urgent = row.lane == model.Lane.URGENT
     if row.kind == "remove":
         if row.reason == "twin":
-            return records.Change("remove", key, row.far_id, reason="twin"), ""
+            return records.Change("remove", key, row.far_id, reason="twin", urgent=True), ""
         if link is None:
             return None, "no lead was created"
-        return records.Change("remove", key, link.dialer_id, reason=row.reason), ""
+        return records.Change("remove", key, link.dialer_id, reason=row.reason, urgent=True), ""
     if pipe.target.role == "dialer" and row.why:
         return None, row.why
     if link is None:
@@ -216,14 +217,14 @@ def _change(
             return None, "the link is gone"
         if pipe.fields.phone_fields and not body.get(pipe.fields.phone_fields[1]):
             return None, NO_PHONE
-        return records.Change("create", key, None, body), ""
+        return records.Change("create", key, None, body, urgent=urgent), ""
     if pipe.kind == "dispositions":
-        return records.Change("update", key, link.crm_id, body), ""
+        return records.Change("update", key, link.crm_id, body, urgent=urgent), ""
     fields = diff.changed(body, link.base, pipe.source.role, hashes)
     if not fields:
         return None, "nothing differs"
     far_id = link.dialer_id if pipe.target.role == "dialer" else link.crm_id
-    return records.Change("update", key, far_id, fields), ""
+    return records.Change("update", key, far_id, fields, urgent=urgent), ""
 
 
 def event_row(run: Run, intent_id: int, now: datetime, step: str, detail: str) -> dict[str, Any]:
