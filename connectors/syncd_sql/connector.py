@@ -10,7 +10,7 @@ from typing import ClassVar
 from pydantic import BaseModel
 
 from syncd.sdk import errors, protocol
-from syncd.sdk.records import Change, Cursor, Fields, Outcome, Page, Record, StreamSpec, SyncKey
+from syncd.sdk.records import Change, Cursor, FieldInfo, Fields, Outcome, Page, Record, StreamSpec, SyncKey
 from syncd_sql import catalog, checking, reading, stamps, tables, values, writing
 from syncd_sql.database import Database
 from syncd_sql.options import CallsOptions, SqlOptions
@@ -130,14 +130,14 @@ class SqlConnector:
                     continue  # the write says what is wrong with it
         return found
 
-    def field_names(self, stream: str) -> Mapping[str, str]:
+    def fields(self, stream: str) -> Mapping[str, FieldInfo]:
         """The columns of the stream's table with their types. Raises AuthFailed, RetryLater, UserError."""
         leads = self._options.leads
         if stream != "leads":
-            return {column.name: column.word for column in self._table(self._calls().table).columns.values()}
+            return {column.name: FieldInfo(column.word) for column in self._table(self._calls().table).columns.values()}
         writable = self._table(leads.target).columns
         return {
-            column.name: column.word if column.name in writable else protocol.READ_ONLY
+            column.name: FieldInfo(column.word, writable=column.name in writable)
             for column in self._table(leads.table).columns.values()
         }
 

@@ -111,11 +111,12 @@ class VicidialConnector:
             for name, value in fields.items()
         }
 
-    def field_names(self, stream: str) -> Mapping[str, str]:
+    def fields(self, stream: str) -> Mapping[str, records.FieldInfo]:
         """Fields of a stream; of leads those that can be written and those that can only be read."""
         if stream == "calls":
-            return call_stream.FIELDS
-        return {**dict.fromkeys(all_info.COLUMNS, protocol.READ_ONLY), **text.FIELDS}
+            return {name: records.FieldInfo(word, writable=False) for name, word in call_stream.FIELDS.items()}
+        read_only = dict.fromkeys(all_info.COLUMNS, records.FieldInfo(writable=False))
+        return {**read_only, **text.FIELDS}
 
     def close(self) -> None:
         """Release connections."""

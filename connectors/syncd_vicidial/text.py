@@ -45,14 +45,14 @@ WIDTHS: Mapping[str, int] = {
     "phone_number": 18, "phone_code": 10, "list_id": 14, "status": 6,
 }  # fmt: skip
 
-FIELDS: Mapping[str, str] = {
-    **{name: f"text {width}" for name, width in WIDTHS.items()},
-    "phone_number": "digits 6-16",
-    "phone_code": "digits 1-10",
-    "list_id": "digits 3-14",
-    "gender": "M, F or U",
-    "date_of_birth": "date",
-    "rank": "integer",
+FIELDS: Mapping[str, records.FieldInfo] = {
+    **{name: records.FieldInfo(f"text {width}") for name, width in WIDTHS.items()},
+    "phone_number": records.FieldInfo("digits 6-16"),
+    "phone_code": records.FieldInfo("digits 1-10"),
+    "list_id": records.FieldInfo("digits 3-14"),
+    "gender": records.FieldInfo("text 1", values=("M", "F", "U")),
+    "date_of_birth": records.FieldInfo("date"),
+    "rank": records.FieldInfo("integer"),
 }
 
 # Values of which nothing is dropped, cut or read otherwise, as most are.

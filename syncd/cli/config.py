@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from syncd.config import models
     from syncd.core import model
     from syncd.engine import parts
-    from syncd.sdk import protocol
+    from syncd.sdk import protocol, records
 
 _AT_ONCE = 8
 _ROLES: tuple[protocol.Role, ...] = ("crm", "dialer")
@@ -54,7 +54,7 @@ def check(*, offline: bool = False, session: sessions.Given) -> int:
         from syncd.config import names
         from syncd.daemon import logs, setup
 
-        known: dict[str, dict[model.Side, Mapping[str, str]]] = {}
+        known: dict[str, dict[model.Side, Mapping[str, records.FieldInfo]]] = {}
         logs.configure(shape="console", level="warning")
         with setup.clients(settings) as clients, ThreadPoolExecutor(_AT_ONCE) as pool:
             systems = [(client, role) for client in clients for role in _ROLES]
@@ -84,7 +84,7 @@ class _Looked:
     client: str
     place: str
     problems: list[errors.Problem]
-    fields: dict[model.Side, Mapping[str, str]]
+    fields: dict[model.Side, Mapping[str, records.FieldInfo]]
 
 
 def _system(settings: models.Settings, client: parts.Client, role: protocol.Role) -> _Looked:
@@ -101,12 +101,12 @@ def _system(settings: models.Settings, client: parts.Client, role: protocol.Role
                 values = {rule.target: set(rule.constants) for rule in pipe.fields.rules}
                 fields_path = ("clients", client.name, "pipelines", pipe.kind, "fields")
                 found += [(fields_path, problem) for problem in connector.check_values(pipe.target.stream, values)]
-    fields: dict[model.Side, Mapping[str, str]] = {}
+    fields: dict[model.Side, Mapping[str, records.FieldInfo]] = {}
     if isinstance(connector, protocol.ListsFields):
         sides = {side for pipe in client.pipelines for side in (pipe.source, pipe.target) if side.role == role}
         try:
             for side in sorted(sides, key=str):
-                fields[side] = connector.field_names(side.stream)
+                fields[side] = connector.fields(side.stream)
         except errors.SyncdError as error:
             if whole:  # else `check` has told it
                 found.append((path, errors.Problem(f"its fields cannot be listed: {error}")))

@@ -8,13 +8,13 @@ from typing import Literal, TypeAlias
 from syncd.config import compile as compiler
 from syncd.config import fields, models, scalars, yaml_nodes
 from syncd.core import model
-from syncd.sdk import errors, protocol
+from syncd.sdk import errors, records
 
-Known = Mapping[model.Side, Mapping[str, str]]
+Known = Mapping[model.Side, Mapping[str, records.FieldInfo]]
 """Stream → its fields as `protocol.ListsFields` tells them; a stream that is not here is not checked."""
 
 _Named: TypeAlias = tuple[yaml_nodes.Path, str, Literal["auto", "key"]]
-_ADDED = {"crm_id": "text"}  # to the dialer's calls, by the engine
+_ADDED = {"crm_id": records.FieldInfo(writable=False)}  # to the dialer's calls, by the engine
 
 
 def check(settings: models.Settings, client: str, known: Known) -> list[errors.Problem]:
@@ -40,10 +40,10 @@ def _wrong(
                 if name not in names:
                     yield place, at, f"{source} has no field {name!r}", scalars.choices(name, list(names))
         for name in pipeline.fields if target in known else ():
-            word = known[target].get(name)
-            if word in (None, protocol.READ_ONLY):
-                what = f"{target} has no field {name!r}" if word is None else f"{target}: {name} cannot be written"
-                able = [one for one, about in known[target].items() if about != protocol.READ_ONLY]
+            info = known[target].get(name)
+            if info is None or not info.writable:
+                what = f"{target} has no field {name!r}" if info is None else f"{target}: {name} cannot be written"
+                able = [one for one, about in known[target].items() if about.writable]
                 yield (*path, "fields", name), "key", what, scalars.choices(name, able)
 
 

@@ -9,17 +9,16 @@ Before each request a connector calls `fence.check(timeout_seconds)`; `sdk.http`
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, Literal, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
 from syncd.sdk.errors import Problem
-from syncd.sdk.records import Change, Cursor, Fields, Outcome, Page, Record, StreamSpec, SyncKey
+from syncd.sdk.records import Change, Cursor, FieldInfo, Fields, Outcome, Page, Record, StreamSpec, SyncKey
 
 Role = Literal["crm", "dialer"]
-
-READ_ONLY = "read only"
 
 
 class Connector(Protocol):
@@ -78,9 +77,8 @@ class FindsMany(Protocol):
 class ListsFields(Protocol):
     """Extra: knows the fields of a stream."""
 
-    def field_names(self, stream: str) -> Mapping[str, str]:
-        """Field name → a word on its type and limits ("text 30", "instant"); READ_ONLY for one that cannot be written.
-        Raises AuthFailed, RetryLater, UserError."""
+    def fields(self, stream: str) -> Mapping[str, FieldInfo]:
+        """Field name → what is known of it. Raises AuthFailed, RetryLater, UserError."""
 
 
 @runtime_checkable
@@ -90,3 +88,22 @@ class ChecksValues(Protocol):
     def check_values(self, stream: str, values: Mapping[str, Collection[str]]) -> list[Problem]:
         """Each mapped field → the fixed values that may be written to it; a problem's place is the field. Like `check`,
         and asked only after it found nothing fatal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing to set up on the far side: `what` for a person to read first, `id` for the connector."""
+
+    id: str
+    what: str
+
+
+@runtime_checkable
+class SetsUp(Protocol):
+    """Extra: can make on the far side what it needs there (a unique property, an external id field)."""
+
+    def missing(self) -> list[Step]:
+        """What is not there yet; changes nothing. Raises AuthFailed, RetryLater."""
+
+    def set_up(self, step: Step) -> None:
+        """Make it; fine if it is there by now. Raises AuthFailed, RetryLater, Rejected."""

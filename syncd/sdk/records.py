@@ -23,6 +23,7 @@ __all__ = [
     "Change",
     "ChangeKind",
     "Cursor",
+    "FieldInfo",
     "Fields",
     "Outcome",
     "Page",
@@ -151,6 +152,20 @@ class StreamSpec:
     parent: tuple[str, str] | None = None  # (field with the parent's id, field with the parent's key), e.g. call → lead
     occurred_field: str | None = None  # when the event took place, e.g. a call's start
     flags_field: str | None = None  # space-separated flags: "dnc", "sale", "live" (still running), "callback", …
+
+
+@dataclass(frozen=True, slots=True)
+class FieldInfo:
+    """What a far system says of one field.
+
+    `type` is a word for people, with its limits ("text 30", "instant", "whole number"). `values`: the texts that it may
+    hold, where the far side restricts them; empty where it does not.
+    """
+
+    type: str = "text"
+    writable: bool = True
+    values: tuple[str, ...] = ()
+    label: str = ""
 
 
 def text(value: object) -> str | None:

@@ -42,7 +42,7 @@ def every_call(connector: SqlConnector) -> list[BaseException]:
         connector.clock,
         lambda: pulled(connector),
         lambda: connector.get("leads", ["1"]),
-        lambda: connector.field_names("leads"),
+        lambda: connector.fields("leads"),
         lambda: connector.canonical("leads", {"status": "x"}),
     ):
         with pytest.raises(errors.SyncdError) as caught:

@@ -317,10 +317,10 @@ def test_a_lost_lease_leaves_no_lock_and_no_half_call(crm: Crm) -> None:
     assert connector.write("calls", [create("a")])[0].error is None
 
 
-def test_field_names_tell_types_and_limits(server: Crm) -> None:
+def test_fields_tell_types_and_limits(server: Crm) -> None:
     make_leads(server)
-    found = server.connector().field_names("leads")
-    assert {name: found[name] for name in ("id", "status", "amount", "called_at", "optout")} == {
+    found = server.connector().fields("leads")
+    assert {name: found[name].type for name in ("id", "status", "amount", "called_at", "optout")} == {
         "id": "integer",
         "status": "text 8",
         "amount": "decimal",

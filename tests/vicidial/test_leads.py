@@ -234,9 +234,10 @@ def test_the_connector_is_found_by_its_name_and_has_the_extras() -> None:
 
 
 def test_every_field_of_a_lead_says_what_it_takes(dialer: VicidialConnector) -> None:
-    names = dialer.field_names("leads")
-    assert names["first_name"] == "text 30"
-    assert names["called_count"] == "read only"
+    names = dialer.fields("leads")
+    assert names["first_name"].type == "text 30"
+    assert not names["called_count"].writable
+    assert names["gender"].values == ("M", "F", "U")
     assert set(dialer.streams["leads"].near) <= names.keys()
 
 
