@@ -124,10 +124,12 @@ class Database:
             connection = engine.connect()
         except DBAPIError as error:
             raise failures.connecting(error, self.url) from None
-        except RuntimeError:
-            # All that pymysql raises it for: MySQL's newer logins over a connection that is not encrypted.
+        except ValueError:
+            if self.kind != "mysql":
+                raise
+            # What is left for it: the key that encrypts the password of MySQL's newer logins where there is no TLS.
             fix = "switch on TLS in the MySQL server, or give the user mysql_native_password"
-            raise errors.AuthFailed(f"mysql {self.url.host or ''}: the login needs TLS", fix=fix) from None
+            raise errors.AuthFailed(f"mysql {self.url.host or ''}: the server's key cannot be used", fix=fix) from None
         with connection:
             yield connection
 

@@ -6,12 +6,15 @@ import socket
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import cycle
 from pathlib import Path
 from threading import Thread
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from pydantic import ValidationError
 
 from syncd.sdk import errors
@@ -72,8 +75,10 @@ def test_a_refused_connection_is_tried_later_and_tells_no_password(scheme: str) 
     connector.close()
 
 
-def test_a_mysql_login_that_needs_encryption_says_so() -> None:
-    """MySQL 8 without TLS: the server asks for a full caching_sha2_password exchange."""
+def mysql_login(public_key: bytes) -> tuple[errors.SyncdError, bytes]:
+    """Log in to a MySQL 8 without TLS, which asks for a full caching_sha2_password exchange with this key; return the
+    connector's error and what the server was sent as the password."""
+    sent: list[bytes] = []
 
     def answer(listener: socket.socket) -> None:
         client, _ = listener.accept()
@@ -89,8 +94,10 @@ def test_a_mysql_login_that_needs_encryption_says_so() -> None:
             client.recv(4096)
             send(2, b"\x01\x04")
             client.recv(4096)
-            send(4, b"\x01-----BEGIN PUBLIC KEY-----")
-            client.recv(4096)
+            send(4, b"\x01" + public_key)
+            sent.append(client.recv(4096)[4:])
+            if sent[0]:
+                send(6, b"\xff\x15\x04#28000Access denied")
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = Thread(target=answer, args=(listener,))
@@ -98,10 +105,29 @@ def test_a_mysql_login_that_needs_encryption_says_so() -> None:
         url = f"mysql://crm:{SECRET}@127.0.0.1:{listener.getsockname()[1]}/crm"
         leads = {"table": "leads", "id": "id", "modified": "modified"}
         connector = SqlConnector(SqlOptions.model_validate({"url": url, "leads": leads}), client="acme")
-        with pytest.raises(errors.AuthFailed, match="the login needs TLS"):
+        with pytest.raises(errors.SyncdError) as caught:
             connector.clock()
         connector.close()
         thread.join()
+    return caught.value, sent[0]
+
+
+def test_a_mysql_login_without_tls_sends_the_password_encrypted() -> None:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    error, sent = mysql_login(pem)
+    oaep = padding.OAEP(padding.MGF1(hashes.SHA1()), hashes.SHA1(), None)  # noqa: S303  # MySQL's choice
+    opened = bytes(one ^ salt for one, salt in zip(key.decrypt(sent, oaep), cycle(b"salt"), strict=False))
+    assert opened == SECRET.encode() + b"\0"
+    assert isinstance(error, errors.AuthFailed)
+    assert SECRET not in str(error)
+
+
+def test_a_mysql_login_with_an_unreadable_key_asks_for_tls() -> None:
+    error, sent = mysql_login(b"-----BEGIN PUBLIC KEY-----")
+    assert sent == b""
+    assert isinstance(error, errors.AuthFailed)
+    assert "switch on TLS" in error.fix
 
 
 def test_a_refused_login_pauses_and_tells_no_password(server: Crm) -> None:
