@@ -144,7 +144,8 @@ class _Client:
     def _stream(self, path: yaml_nodes.Path, side: model.Side) -> records.StreamSpec | None:
         spec = self.connectors[side.role].streams.get(side.stream)
         if spec is None:
-            fix = f"configure {side.stream} under clients.{self.name}.{side.role}, or remove this pipeline"
+            system = self.document.name(("clients", self.name, side.role))
+            fix = f"configure {side.stream} under {system}, or remove this pipeline"
             self.document.add(path, f"{self._called(side)} is not there", fix)
         return spec
 

@@ -51,7 +51,7 @@ def note(
         if kind == "extra_forbidden":
             key, allowed = str(loc[-1]), _keys(model, detail["loc"][:-1])
             allowed += beside if len(detail["loc"]) == 1 else ()
-            document.add(known, f"unknown key {key}", scalars.choices(key, allowed), at="key")
+            document.add(known, "unknown key", scalars.choices(key, allowed), at="key")
         elif kind == "missing":
             document.add((*known, loc[-1]), "is missing", _description(model, detail["loc"]))
         elif loc and loc[-1] == "[key]":

@@ -1,4 +1,7 @@
-"""From a file to settings, with all that is wrong said at once and in its place."""
+"""From files to settings, with all that is wrong said at once and in its place.
+
+The main file may hold the clients, or a folder `clients` beside it a file for each; or some here, some there.
+"""
 
 from __future__ import annotations
 
@@ -20,23 +23,68 @@ _NO_CLIENT = models.Client.model_construct(
     crm=_NO_SYSTEM, dialer=_NO_SYSTEM, pipelines=models.Pipelines.model_construct()
 )
 _LOGIN = re.compile(r"://[^/@\s:]*:[^/@\s]+@")
+FOLDER = "clients"
 _START = "start from config.example.yaml"
 _OPEN = "chmod 600 the file, or write ${env:NAME}, ${file:/path} or ${credential:name} instead"
 
 
 def load(path: Path) -> models.Settings:
-    """Given the configuration file's path, return its settings; raise UserError with every problem as
-    `file:line:col path.to.key: what – fix`. Nothing is connected to."""
-    document = yaml_nodes.read(_text(path), str(path))
-    settings = None
+    """Given the main file's path, return the settings of it and of `clients/*.yaml` beside it; raise UserError with
+    every problem of every file as `file:line:col path.to.key: what – fix`. Nothing is connected to."""
+    listed = yaml_nodes.Document(str(path.parent / FOLDER))
+    parts = _client_files(path.parent / FOLDER, listed)
+    document = yaml_nodes.read(_text(path), str(path), may_be_empty=bool(parts))
     if document.value is not None:
         secrets.expand(document, folder=path.parent)
-        settings = _settings(document)
-        if path.stat().st_mode & stat.S_IROTH:
-            _warn_of_passwords(document, settings)
-    if settings is None or document.problems(fatal=True):
+    document.found.update(listed.found)
+    settings = _settings(document, parts)
+    for file in (path, *(path for path, _ in parts.values())):
+        if _is_open(file):
+            _warn_of_passwords(document, settings, str(file))
+    if document.problems(fatal=True):
         raise errors.UserError(document.problems())
     return settings
+
+
+def _client_files(folder: Path, listed: yaml_nodes.Document) -> dict[str, tuple[Path, yaml_nodes.Document]]:
+    """Each client that has a file of its own, with what the file holds; what is wrong with the folder is noted."""
+    try:
+        paths = sorted(one for one in folder.iterdir() if not one.name.startswith("."))
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        listed.note(errors.Problem(f"the folder cannot be read: {error.strerror}", str(folder)))
+        return {}
+    found = {}
+    for path in paths:
+        if path.suffix == ".yml":
+            listed.note(errors.Problem("is not read", str(path), f"call it {path.stem}.yaml", fatal=False))
+        if path.suffix == ".yaml":
+            found[path.stem] = (path, _client_file(path))
+    return found
+
+
+def _client_file(path: Path) -> yaml_nodes.Document:
+    base: yaml_nodes.Path = ("clients", path.stem)
+    try:
+        document = yaml_nodes.read(_text(path), str(path), base=base)
+    except errors.UserError as error:
+        document = yaml_nodes.Document(str(path), homes={base: str(path)})
+        for problem in error.problems:
+            document.note(problem)
+    if not models.CLIENT_NAME.fullmatch(path.stem):
+        fix = "call it after the client with a-z, 0-9, _ and -, at most 32 characters"
+        document.add((), "the file's name cannot be a client's name", fix)
+    if document.value is not None:
+        secrets.expand(document, folder=path.parent)
+    return document
+
+
+def _is_open(path: Path) -> bool:
+    try:
+        return bool(path.stat().st_mode & stat.S_IROTH)
+    except OSError:  # gone in the meantime, or told already
+        return False
 
 
 def _text(path: Path) -> str:
@@ -54,16 +102,35 @@ def _text(path: Path) -> str:
     raise errors.UserError([problem])
 
 
-def _settings(document: yaml_nodes.Document) -> models.Settings:
+def _settings(document: yaml_nodes.Document, parts: Mapping[str, tuple[Path, yaml_nodes.Document]]) -> models.Settings:
     """The settings as far as they can be made; they are good only if the document has no fatal problem."""
-    value = dict(document.value)
+    value = dict(document.value or {})
     clients = value.get("clients")
+    inside = set(clients) if isinstance(clients, dict) else set()
     if isinstance(clients, dict):
-        value["clients"] = {name: _client(document, name, raw) for name, raw in clients.items()}
+        clients = {name: _client(document, name, raw) for name, raw in clients.items()}
+    elif clients is None and parts:
+        clients = {}
+    if isinstance(clients, dict):
+        value["clients"] = clients
+    for name, (_, part) in parts.items():
+        raw = part.at(("clients", name))
+        client = _NO_CLIENT if raw is None else _client(part, name, raw)
+        if name in inside:
+            place = document.place(("clients", name), at="key")
+            what = f"the client is also in {document.file}:{place.line}:{place.column}"
+            part.add(("clients", name), what, "keep one of them")
+            document.found.update(part.found)
+            continue
+        document.take(part)
+        if isinstance(clients, dict) and models.CLIENT_NAME.fullmatch(name):
+            clients[name] = client
+            document.hold(("clients", name), raw)
     try:
         settings = models.Settings.model_validate(value)
     except ValidationError as error:
-        explain.note(document, error, models.Settings)
+        if document.value is not None:
+            explain.note(document, error, models.Settings)
         settings = models.Settings.model_construct(clients={})
     settings._document = document
     return settings
@@ -111,11 +178,13 @@ def _system(document: yaml_nodes.Document, path: yaml_nodes.Path, raw: Mapping[s
     return models.System(type=kind, options=options)
 
 
-def _warn_of_passwords(document: yaml_nodes.Document, settings: models.Settings) -> None:
-    """Passwords that stand literally in a file that everybody on the machine can read."""
+def _warn_of_passwords(document: yaml_nodes.Document, settings: models.Settings, file: str) -> None:
+    """Passwords that stand literally in this file, which everybody on the machine can read."""
     secret = [path for path in _passwords(settings, ()) if "://" not in str(document.at(path))]
     logins = [path for path in document.values if _LOGIN.search(str(document.at(path)))]
     for path in (*secret, *logins):
+        if document.home(path)[0] != file:
+            continue
         if isinstance(document.at(path), str) and path not in document.secrets and path not in document.unknown:
             document.add(path, "a password in a file that everybody may read", _OPEN, fatal=False)
 

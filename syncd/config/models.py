@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, PrivateAttr, SecretStr, SkipValidation, StringConstraints, model_validator
@@ -13,7 +14,8 @@ from syncd.core import model
 from syncd.sdk.errors import Problem
 
 _LIMITS = model.GuardLimits()
-ClientName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,32}$"), Shown("name")]
+CLIENT_NAME = re.compile(r"^[a-z0-9_-]{1,32}$")
+ClientName = Annotated[str, StringConstraints(pattern=CLIENT_NAME.pattern), Shown("name")]
 
 
 class Log(Model):
@@ -128,7 +130,9 @@ class Settings(Model):
     """The whole file."""
 
     clients: dict[ClientName, Client] = Field(
-        min_length=1, description="The clients by name (`a-z`, `0-9`, `_`, `-`, at most 32)"
+        min_length=1,
+        description="The clients by name (`a-z`, `0-9`, `_`, `-`, at most 32), unless each has a file of its own: "
+        "`clients/NAME.yaml` beside this one",
     )
     store: SecretStr = Field(
         SecretStr("sqlite:////var/lib/syncd/syncd.db"),

@@ -39,7 +39,8 @@ class Place:
 class Document:
     """A file's values, the places of its keys and values by path, and all that was found wrong with it so far.
 
-    `secrets` are the paths of texts that a secret was put into, `unknown` those whose text could not be made.
+    `secrets` are the paths of texts that a secret was put into, `unknown` those whose text could not be made. `homes`
+    are the paths whose values stand in files of their own, each with that file's name.
     """
 
     file: str
@@ -48,7 +49,8 @@ class Document:
     values: dict[Path, Place] = field(default_factory=dict)
     secrets: dict[Path, tuple[str, ...]] = field(default_factory=dict)
     unknown: set[Path] = field(default_factory=set)
-    found: dict[Problem, Place] = field(default_factory=dict)
+    found: dict[Problem, tuple[str, Place]] = field(default_factory=dict)
+    homes: dict[Path, str] = field(default_factory=dict)
 
     def add(
         self,
@@ -62,15 +64,49 @@ class Document:
     ) -> None:
         """Note one problem of the value at `path`, or of the nearest value around it that is in the file."""
         place = place or self.place(path, at=at)
-        self.found.setdefault(self.problem(path, what, fix, place=place, fatal=fatal), place)
+        problem = self.problem(path, what, fix, place=place, fatal=fatal)
+        self.found.setdefault(problem, (self.home(path)[0], place))
 
     def problem(
         self, path: Sequence[str | int], what: str, fix: str = "", *, place: Place, fatal: bool = True
     ) -> Problem:
         """A problem with its place and the path's name, not noted."""
-        where = f"{self.file}:{place.line}:{place.column}"
-        name = ".".join(map(str, path))
+        where = f"{self.home(path)[0]}:{place.line}:{place.column}"
+        name = self.name(path)
         return Problem(self.scrub(what), f"{where} {name}" if name else where, self.scrub(fix), fatal)
+
+    def home(self, path: Sequence[str | int]) -> tuple[str, Path]:
+        """The file in which `path` stands, and the path of that file's own values."""
+        for base, file in self.homes.items():
+            if tuple(path[: len(base)]) == base:
+                return file, base
+        return self.file, ()
+
+    def name(self, path: Sequence[str | int]) -> str:
+        """The path as it is called in its own file."""
+        return ".".join(map(str, path[len(self.home(path)[1]) :]))
+
+    def note(self, problem: Problem) -> None:
+        """Note a problem that is not one of a place in the file."""
+        self.found.setdefault(problem, (problem.where or self.file, Place(1, 1)))
+
+    def hold(self, path: Path, value: Any) -> None:
+        """Put a value, of another file, at its path."""
+        here = self.value = self.value if isinstance(self.value, dict) else {}
+        for step in path[:-1]:
+            inner = here.get(step)
+            here[step] = inner = inner if isinstance(inner, dict) else {}
+            here = inner
+        here[path[-1]] = value
+
+    def take(self, other: Document) -> None:
+        """Add what another file holds and what is wrong with it."""
+        self.keys.update(other.keys)
+        self.values = {**other.values, **self.values}
+        self.secrets.update(other.secrets)
+        self.unknown |= other.unknown
+        self.found.update(other.found)
+        self.homes.update(other.homes)
 
     def place(self, path: Sequence[str | int], *, at: Literal["auto", "key"] = "auto") -> Place:
         """Where the value at `path`, or the nearest value around it, is; of a mapping, a list or by `at` its key."""
@@ -81,7 +117,7 @@ class Document:
         return place
 
     def problems(self, *, fatal: bool | None = None) -> tuple[Problem, ...]:
-        """What was found, in the order of the file; only fatal or only harmless ones if asked."""
+        """What was found, in the order of files and lines; only fatal or only harmless ones if asked."""
         chosen = [problem for problem in self.found if fatal is None or problem.fatal is fatal]
         return tuple(sorted(chosen, key=self.found.__getitem__))
 
@@ -112,9 +148,12 @@ class Document:
         return text
 
 
-def read(text: str, file: str) -> Document:
-    """Given a YAML text and its file's name for messages, return the document; what is wrong is in `found`."""
-    document = Document(file)
+def read(text: str, file: str, *, base: Path = (), may_be_empty: bool = False) -> Document:
+    """Given a YAML text and its file's name for messages, return the document; what is wrong is in `found`. `base` is
+    the path at which the file's values stand among those of all files."""
+    document = Document(file, values={base[:length]: Place(1, 1) for length in range(len(base))})
+    if base:
+        document.homes[base] = file
     try:
         node = yaml.compose(text, Loader=_LOADER)
     except yaml.reader.ReaderError as error:
@@ -125,11 +164,16 @@ def read(text: str, file: str) -> Document:
         _syntax(document, text, error)
     else:
         if node is None or (isinstance(node, yaml.ScalarNode) and not node.value):
-            document.add((), "the file is empty", "start from config.example.yaml", place=Place(1, 1))
+            if may_be_empty:
+                document.value = {}
+            else:
+                document.add((), "the file is empty", "start from config.example.yaml", place=Place(1, 1))
         elif not isinstance(node, yaml.MappingNode):
             document.add((), "the file is not made of `key: value` lines", "start from config.example.yaml")
         else:
-            document.value = _Values(document).plain(node, ())
+            document.value = _Values(document).plain(node, base)
+            for step in reversed(base):
+                document.value = {step: document.value}
     return document
 
 

@@ -23,7 +23,8 @@ class Problem:
 
     def __str__(self) -> str:
         place = f"{self.where}: " if self.where else ""
-        return f"{place}{self.what}" + (f" – {self.fix}" if self.fix else "")
+        joined = ", " if self.fix.startswith("did you mean ") else " – "
+        return f"{place}{self.what}" + (f"{joined}{self.fix}" if self.fix else "")
 
 
 class SyncdError(Exception):

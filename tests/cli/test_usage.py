@@ -93,7 +93,7 @@ def test_without_a_store_it_says_which_command_makes_one(bare: shops.Shop) -> No
 def test_an_unknown_client_or_pipeline_is_refused_with_what_there_is(shop: shops.Shop) -> None:
     ran = shop.syncd("plan", "acne")
     assert ran.code == 2
-    assert "there is no client 'acne' – did you mean acme?" in ran.err
+    assert "there is no client 'acne', did you mean acme?" in ran.err
     ran = shop.syncd("pause", "acme", "dnc")
     assert ran.code == 2
     assert "there is no pipeline of acme 'dnc' – there are: leads, calls, dispositions" in ran.err

@@ -40,16 +40,16 @@ clients:
     pipelines: {leads: {start: now, fields: {phone_code: code, vendor_lead_code: id}}}
 """
     expected = """\
-1:1 stor: unknown key stor – did you mean store?
+1:1 stor: unknown key, did you mean store?
 2:15 stop_seconds: not a duration – write 30s, 5m, 1h, 2d, 500ms or a number of seconds
 5:19 clients.acme.phone_region: no country of that code – write two letters, for example US, GB or NO
 6:5 clients.acme.phone_region: the key is already on line 5 – keep one of them
-7:17 clients.acme.crm.type: unknown connector type 'memry' – did you mean memory?
+7:17 clients.acme.crm.type: unknown connector type 'memry', did you mean memory?
 12:17 clients.acme.dialer.password: the environment variable SYNCD_TEST_ABSENT is not set – set SYNCD_TEST_ABSENT
 13:20 clients.acme.dialer.connections: must be less than or equal to 32
 15:7 clients.acme.pipelines.leads.start: is missing – From when on changes count: `all` (everything that is there),
 16:16 clients.acme.pipelines.leads.every: not a duration – write 30s, 5m, 1h, 2d, 500ms or a number of seconds
-18:46 clients.acme.pipelines.leads.fields.last_name.transform: no transform of that name – did you mean title?
+18:46 clients.acme.pipelines.leads.fields.last_name.transform: no transform of that name, did you mean title?
 22:37 clients.beta.pipelines.leads.fields.phone_number: is not mapped, so that every record would be skipped
 22:46 clients.beta.pipelines.leads.fields.phone_code: phone_code comes with phone_number, from the number's own country
 22:64 clients.beta.pipelines.leads.fields.vendor_lead_code: vendor_lead_code holds the key by which syncd finds
@@ -114,7 +114,7 @@ def test_a_key_that_is_missing_or_impossible_is_named(wrong: Wrong, text: str, e
         ("a: {value: x, from: y}", "a constant `value` and `from` exclude each other"),
         ("a: {from: y, unmapped: pass}", "`unmapped` without a `map` – add the table, or leave `unmapped` out"),
         ("a: {from: y, map: {b: 1, B: 2}}", "two keys of `map` differ only in case or blanks"),
-        ("a: {from: y, frm: z}", "unknown key frm – did you mean from?"),
+        ("a: {from: y, frm: z}", "unknown key, did you mean from?"),
         ("a: {rules: [{when: {}, value: 1}]}", "nothing stands here"),
         ("a: {rules: [{when: {b: {}}, value: 1}]}", "a test without a word what to test"),
         ("a: {rules: [{when: {b: ~}, value: 1}]}", "a test against nothing – write {blank: true} for an empty field"),
@@ -140,13 +140,13 @@ def test_a_mapping_that_cannot_be_meant_is_refused_with_the_right_way_to_write_i
         ("{}", "leads: {start: now, fields: {phone_number: a}}",
          "3:5 clients.acme.crm.type: the connector's type is missing – write one of: memory"),
         ("{type: memory, tpye: x}", "leads: {start: now, fields: {phone_number: a}}",
-         "3:25 clients.acme.crm.tpye: unknown key tpye – did you mean type?"),
+         "3:25 clients.acme.crm.tpye: unknown key, did you mean type?"),
         ("{type: memory}", "calls: {start: now, fields: {call_key: uniqueid}}",
          "5:46 clients.acme.pipelines.calls.fields.call_key: call_key holds the key"),
         ("{type: memory}", "dispositions: {start: now, fields: {tel: {from: phone_number, transform: phone}}}",
          "5:53 clients.acme.pipelines.dispositions.fields.tel: the transform phone works only on the way to a dialer"),
         ("{type: memory}", "leads: {start: now, on_conflict: hold, fields: {phone_number: a}}",
-         "5:37 clients.acme.pipelines.leads.on_conflict: unknown key on_conflict"),
+         "5:37 clients.acme.pipelines.leads.on_conflict: unknown key"),
         ("{type: memory}", "leads: {start: 12:30, fields: {phone_number: a}}",
          "5:32 clients.acme.pipelines.leads.start: not a start – write all, now, a date"),
     ],
