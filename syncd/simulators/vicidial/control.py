@@ -1,77 +1,16 @@
-"""The control door under /_sim/: faults, clock, an agent's work, and the whole world as JSON for accounting."""
+"""A VICIdial's own commands of the control door: clock, an agent's work, and the whole world as JSON for accounting."""
 
-import json
+import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from syncd.simulators.common.control import Arguments, Command, Mistake
+
 from . import rows, text
-from .wire import JSON, HttpAnswer, HttpRequest
 from .world import SYSTEM_DNC
 
 if TYPE_CHECKING:
     from .server import Simulator
-
-PREFIX = "/_sim/"
-Arguments = dict[str, Any]
-
-
-class _Mistake(Exception):
-    """What the caller asked for cannot be done."""
-
-
-def answer(sim: "Simulator", request: HttpRequest) -> HttpAnswer:
-    """Run one command: POST with a JSON object; HTTP 400 with `error` for a mistake."""
-    command = _COMMANDS.get(request.path.removeprefix(PREFIX))
-    if command is None:
-        return _json(404, {"error": f"no such command; known are {', '.join(_COMMANDS)}"})
-    if request.method != "POST":
-        return _json(405, {"error": "POST a JSON object"})
-    try:
-        arguments = json.loads(request.body or b"{}")
-        if not isinstance(arguments, dict):
-            raise _Mistake("a JSON object is expected")
-        return _json(200, command(sim, arguments))
-    except json.JSONDecodeError as error:
-        return _json(400, {"error": f"not JSON: {error}"})
-    except KeyError as error:
-        return _json(400, {"error": f"{error.args[0]} is missing"})
-    except (_Mistake, ValueError, TypeError) as error:
-        return _json(400, {"error": str(error)})
-
-
-def _json(status: int, data: Arguments) -> HttpAnswer:
-    return HttpAnswer(status, json.dumps(data).encode() + b"\n", JSON)
-
-
-def _faults(sim: "Simulator", arguments: Arguments) -> Arguments:
-    if "spec" in arguments:
-        sim.faults.set(arguments["spec"])
-    if "hold_after_writes" in arguments:
-        sim.hold(int(arguments["hold_after_writes"]))
-    return {"fired": dict(sim.faults.fired), "hold_after_writes": sim.hold_after_writes}
-
-
-def _release(sim: "Simulator", _: Arguments) -> Arguments:
-    sim.release()
-    return {"writes": sim.world.api_adds}
-
-
-def _wait(sim: "Simulator", arguments: Arguments) -> Arguments:
-    wanted = int(arguments["writes"])
-    writes = sim.wait_for_adds(wanted, float(arguments.get("timeout", 30)))
-    return {"writes": writes, "reached": writes >= wanted}
-
-
-def _requests(sim: "Simulator", _: Arguments) -> Arguments:
-    return {
-        "functions": dict(sim.functions),
-        "in_flight": sim.in_flight,
-        "highest_in_flight": sim.highest_in_flight,
-        "passwords_in_get": sim.passwords_in_get,
-        "late_pending": sim.late_pending,
-        "writes": sim.world.api_adds,
-        "faults_fired": dict(sim.faults.fired),
-    }
 
 
 def _world(sim: "Simulator", arguments: Arguments) -> Arguments:
@@ -114,7 +53,7 @@ def _clock(sim: "Simulator", arguments: Arguments) -> Arguments:
 def _lead(sim: "Simulator", arguments: Arguments) -> rows.Lead:
     lead = sim.world.leads.get(int(arguments["lead_id"]))
     if lead is None:
-        raise _Mistake(f"no lead {arguments['lead_id']}")
+        raise Mistake(f"no lead {arguments['lead_id']}")
     return lead
 
 
@@ -124,7 +63,7 @@ def _call(sim: "Simulator", arguments: Arguments) -> Arguments:
         lead, user_name, status = _lead(sim, arguments), str(arguments["user"]), str(arguments["status"])
         user = world.users.get(user_name)
         if user is None:
-            raise _Mistake(f"no user {user_name}")
+            raise Mistake(f"no user {user_name}")
         in_group = str(arguments.get("in_group") or "")
         campaign_id = in_group or str(arguments.get("campaign_id") or world.campaign_of_list(lead.list_id))
         when = str(arguments.get("call_date") or world.clock.text())
@@ -201,7 +140,7 @@ def _redispo(sim: "Simulator", arguments: Arguments) -> Arguments:
     with sim.world.lock:
         calls = sim.world.calls_of_uniqueid(str(arguments["uniqueid"]))
         if not calls:
-            raise _Mistake(f"no call {arguments['uniqueid']}")
+            raise Mistake(f"no call {arguments['uniqueid']}")
         for call in calls:
             call.status = status
         lead = sim.world.leads.get(calls[-1].lead_id)
@@ -214,7 +153,7 @@ def _edit(sim: "Simulator", arguments: Arguments) -> Arguments:
     fields = {name: text.column(name, str(value)) for name, value in arguments["fields"].items()}
     unknown = sorted(fields.keys() - set(rows.LEAD_COLUMNS) | fields.keys() & {"lead_id"})
     if unknown:
-        raise _Mistake(f"no such columns to edit: {', '.join(unknown)}")
+        raise Mistake(f"no such columns to edit: {', '.join(unknown)}")
     with sim.world.lock:
         return {"changed": sim.world.change_lead(_lead(sim, arguments), fields)}
 
@@ -238,10 +177,6 @@ def _dnc(sim: "Simulator", arguments: Arguments) -> Arguments:
 
 
 _COMMANDS: dict[str, Callable[["Simulator", Arguments], Arguments]] = {
-    "faults": _faults,
-    "release": _release,
-    "wait": _wait,
-    "requests": _requests,
     "world": _world,
     "clock": _clock,
     "call": _call,
@@ -250,3 +185,8 @@ _COMMANDS: dict[str, Callable[["Simulator", Arguments], Arguments]] = {
     "delete": _delete,
     "dnc": _dnc,
 }
+
+
+def commands(sim: "Simulator") -> dict[str, Command]:
+    """The commands beside those of any simulator."""
+    return {name: functools.partial(command, sim) for name, command in _COMMANDS.items()}

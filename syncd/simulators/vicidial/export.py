@@ -8,10 +8,11 @@ import dataclasses
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 
+from syncd.simulators.common.wire import HTML, HttpAnswer
+
 from . import auth, rows
 from .request import Request
 from .statuses import STATUSES
-from .wire import HTML, HttpAnswer
 from .world import World
 
 PATH = "/vicidial/call_report_export.php"
