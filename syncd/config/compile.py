@@ -105,8 +105,10 @@ class _Client:
         phone_fields = writes.phone if kind == "leads" else None
         if not self._targets(path, settings, writes, phone_fields):
             return None
+        if not self._agents(path, settings):
+            return None
         rules = tuple(
-            spec.rule(name, phone=phone_fields is not None and name == phone_fields[1])
+            spec.rule(name, phone=phone_fields is not None and name == phone_fields[1], agents=self.settings.agents)
             for name, spec in settings.fields.items()
         )
         compiled = mapping.FieldMapping(rules, region=self.settings.phone_region, phone_fields=phone_fields)
@@ -179,6 +181,26 @@ class _Client:
         for name, what, fix in found:
             self.document.add((*path, "fields", name), what, fix, at="key")
         return not found
+
+    def _agents(self, path: yaml_nodes.Path, settings: models.Pipeline) -> bool:
+        """Whether each field that is translated by the client's `agents` can be."""
+        owners: dict[str, list[str]] = {}
+        for user, owner in self.settings.agents.items():
+            owners.setdefault(owner.strip().casefold(), []).append(user)
+        several = [users for users in owners.values() if len(users) > 1]
+        fine = True
+        for name, spec in settings.fields.items():
+            here = (*path, "fields", name, "agents")
+            if spec.agents and not owners:
+                fine = False
+                self.document.add(here, "the client has no `agents`", "add the map: VICIdial user → owner in the CRM")
+            if spec.agents == "user":
+                for users in several:
+                    fine = False
+                    place = self.document.name(here)
+                    what = f"users {', '.join(users)} have one owner, so that {place} cannot tell whom it means"
+                    self.document.add(("clients", self.name, "agents", users[-1]), what, "keep one of them")
+        return fine
 
     def _start(self, settings: models.Pipeline) -> Literal["all", "now"] | datetime:
         start = settings.start

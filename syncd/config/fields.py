@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from syncd.config.scalars import Name, Names, Shown, Text, Texts, Transforms, Wrong
 from syncd.core import condition, mapping
@@ -79,14 +80,35 @@ class FieldRule(Model):
     value: Text = Field(description="What the field gets then")
 
 
+def _template(text: str) -> str:
+    from syncd.core import template  # slow to import, and few mappings have any
+
+    try:
+        template.names(text)
+    except template.WrongTemplate as error:
+        raise Wrong(error.what, error.fix) from None
+    return text
+
+
 class FieldSpec(Model):
     """How one target field comes about; the short form `target: source` is the same as `target: {from: source}`."""
 
     from_: Names = Field((), alias="from", description="Source fields; the first that is not blank counts")
     value: Text | None = Field(None, min_length=1, description="A constant, instead of everything else here")
+    template: Annotated[str, AfterValidator(_template)] | None = Field(
+        None,
+        description="A text with source fields in it, `{{ first_name }} {{ last_name }}`, instead of `from`; a blank "
+        "field leaves nothing. Jinja2's `{{ … }}`, filters and `{% if … %}`; a name that is no word is read by "
+        "`{{ field('Home Phone') }}`",
+    )
     default: Text | None = Field(None, description="Used where nothing else gives a value")
     map: dict[str, Text] = Field(
         default_factory=dict, description="Table: source value → value to write; case does not matter"
+    )
+    agents: Literal["owner", "user"] | None = Field(
+        None,
+        description="Translate by the client's `agents`: a VICIdial user into the CRM's `owner`, or an owner into the "
+        "`user`; who is not there is blank unless `unmapped` says otherwise",
     )
     unmapped: Literal["hold", "pass", "blank"] = Field(
         "hold",
@@ -107,29 +129,46 @@ class FieldSpec(Model):
             raise Wrong(
                 f"a constant `value` and {', '.join(sorted(f'`{_yaml(name)}`' for name in rest))} exclude each other"
             )
-        if self.value is None and not (self.from_ or self.rules or self.default is not None):
+        if self.value is None and not (self.from_ or self.template or self.rules or self.default is not None):
             raise Wrong("the field gets nothing", "say `from: source field`, `value: constant` or `rules`")
-        if "unmapped" in self.model_fields_set and not self.map:
+        for one, other in (("template", "from_"), ("agents", "map")):
+            if getattr(self, one) and getattr(self, other):
+                raise Wrong(f"`{one}` and `{_yaml(other)}` exclude each other", "keep one of them")
+        if "unmapped" in self.model_fields_set and not (self.map or self.agents):
             raise Wrong("`unmapped` without a `map`", "add the table, or leave `unmapped` out")
         folded = [key.strip().casefold() for key in self.map]
         if len(set(folded)) < len(folded):
             raise Wrong("two keys of `map` differ only in case or blanks", "keep one of them; case does not matter")
         return self
 
-    def rule(self, target: str, *, phone: bool) -> mapping.Rule:
-        """The core's rule for field `target`; `phone` says that it is dialled."""
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The source fields that are copied or put into the template."""
+        if self.template is None:
+            return self.from_
+        from syncd.core import template
+
+        return template.names(self.template)
+
+    def rule(self, target: str, *, phone: bool, agents: Mapping[str, str]) -> mapping.Rule:
+        """The core's rule for field `target`; `phone` says that it is dialled, `agents` are the client's."""
         transforms = self.transform
         if phone and "phone" not in transforms:
             transforms = (*transforms, "phone")
+        table, unmapped = self.map, self.unmapped
+        if self.agents:
+            table = dict(agents) if self.agents == "owner" else {owner: user for user, owner in agents.items()}
+            unmapped = self.unmapped if "unmapped" in self.model_fields_set else "blank"
         return mapping.Rule(
             target,
-            sources=self.from_,
+            sources=self.reads,
             choices=tuple(mapping.Choice(compiled(rule.when), rule.value) for rule in self.rules),
-            table=tuple(self.map.items()),
-            unmapped=self.unmapped,
+            table=tuple(table.items()),
+            unmapped=unmapped,
             transforms=transforms,
             default=self.default if self.value is None else self.value,
             clear=self.clear,
+            template=self.template or "",
         )
 
 
@@ -147,6 +186,6 @@ def _short_field(value: Any) -> Any:
     return value
 
 
-Mapping = Annotated[
+FieldMap = Annotated[
     dict[Name, Annotated[FieldSpec, BeforeValidator(_short_field)]], Field(min_length=1), Shown("target field: field")
 ]

@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field, PrivateAttr, SecretStr, SkipValidation, StringConstraints, model_validator
 
 from syncd.config import yaml_nodes
-from syncd.config.fields import Mapping, Model, Tests
-from syncd.config.scalars import Duration, Region, Share, Shown, Start, Text, Wrong, Zone
+from syncd.config.fields import FieldMap, Model, Tests
+from syncd.config.scalars import Duration, Name, Region, Share, Shown, Start, Text, Wrong, Zone
 from syncd.core import model
 from syncd.sdk.errors import Problem
 
@@ -52,7 +52,7 @@ class Pipeline(Model):
         description="From when on changes count: `all` (everything that is there), `now`, a date or an instant. There "
         "is no default, so that the first day cannot dial a whole CRM by accident"
     )
-    fields: Mapping = Field(description="The mapping: target field → where its value comes from")
+    fields: FieldMap = Field(description="The mapping: target field → where its value comes from")
     every: Duration = Field(30.0, description="How often the source is asked")
     mode: Literal["live", "shadow"] = Field("live", description="`shadow` does everything except writing to the target")
     where: Tests | None = Field(None, description="Only records of the source for which this holds")
@@ -124,6 +124,17 @@ class Client(Model):
     phone_region: Region = Field(
         "US", description="Country of phone numbers that are written without their country code"
     )
+    agents: dict[Name, Text] = Field(
+        default_factory=dict,
+        description="Who is who: VICIdial user → owner in the CRM (id or e-mail), for fields that say "
+        "`agents: owner` or `agents: user`",
+    )
+
+    @model_validator(mode="after")
+    def _each_user_once(self) -> Client:
+        if len({user.casefold() for user in self.agents}) < len(self.agents):
+            raise Wrong("two users of `agents` differ only in case", "keep one of them; VICIdial ignores case")
+        return self
 
 
 class Settings(Model):

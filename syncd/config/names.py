@@ -13,16 +13,26 @@ from syncd.sdk import errors, records
 Known = Mapping[model.Side, Mapping[str, records.FieldInfo]]
 """Stream → its fields as `protocol.ListsFields` tells them; a stream that is not here is not checked."""
 
+_MOST_SHOWN = 40
 _Named: TypeAlias = tuple[yaml_nodes.Path, str, Literal["auto", "key"]]
-_ADDED = {"crm_id": records.FieldInfo(writable=False)}  # to the dialer's calls, by the engine
+_ADDED = {"crm_id": records.FieldInfo(writable=False, label="id of the CRM record that was called; syncd adds it")}
+
+
+def readable(side: model.Side, told: Mapping[str, records.FieldInfo]) -> dict[str, records.FieldInfo]:
+    """The fields that a mapping may read: those that the far side told of, and what the engine adds."""
+    return {**told, **(_ADDED if side == model.Side("dialer", "calls") else {})}
 
 
 def check(settings: models.Settings, client: str, known: Known) -> list[errors.Problem]:
-    """Every name of a field in the client's pipelines that the far side does not have, or does not let be written, in
-    the order of the file."""
+    """Every name of a field in the client's pipelines that the far side does not have, or does not let be written, and
+    every fixed value that a field cannot hold, in the order of the file."""
     document = settings._document
-    found = sorted(_wrong(settings, client, known), key=lambda one: document.place(one[0], at=one[1]))
-    return [settings.problem(path, what, fix, at=at) for path, at, what, fix in found]
+    found = [
+        (document.place(path, at=at), settings.problem(path, what, fix, at=at))
+        for path, at, what, fix in _wrong(settings, client, known)
+    ]
+    found += _values(settings, client, known)
+    return [problem for _, problem in sorted(found, key=lambda one: one[0])]
 
 
 def _wrong(
@@ -35,7 +45,7 @@ def _wrong(
             continue
         path: yaml_nodes.Path = ("clients", client, "pipelines", kind)
         if source in known:
-            names = {**known[source], **(_ADDED if source.role == "dialer" else {})}
+            names = readable(source, known[source])
             for place, name, at in (*_tested(path, pipeline), *_copied(settings._document, path, pipeline)):
                 if name not in names:
                     yield place, at, f"{source} has no field {name!r}", scalars.choices(name, list(names))
@@ -45,6 +55,40 @@ def _wrong(
                 what = f"{target} has no field {name!r}" if info is None else f"{target}: {name} cannot be written"
                 able = [one for one, about in known[target].items() if about.writable]
                 yield (*path, "fields", name), "key", what, scalars.choices(name, able)
+
+
+def _values(settings: models.Settings, client: str, known: Known) -> Iterator[tuple[yaml_nodes.Place, errors.Problem]]:
+    """The fixed values of mappings that the target's field cannot hold; another case alone is worth a warning."""
+    document, pipelines = settings._document, settings.clients[client].pipelines
+    for kind, (_, target) in compiler.SIDES.items():
+        pipeline: models.Pipeline | None = getattr(pipelines, kind)
+        for name, spec in pipeline.fields.items() if pipeline and target in known else ():
+            info = known[target].get(name)
+            able = info.values if info else ()
+            folded = {value.casefold() for value in able}
+            for place, value in _fixed(("clients", client, "pipelines", kind, "fields", name), spec) if able else ():
+                parts = [value.strip(), *value.strip().split(";")]  # several choices are written a;b
+                if parts[0] in able or all(part in able for part in parts[1:]):
+                    continue
+                fatal = parts[0].casefold() not in folded
+                what = (
+                    f"{target}: {name} cannot hold this value" if fatal else "the far side writes this value otherwise"
+                )
+                shown = scalars.choices(value, list(able[:_MOST_SHOWN]) if fatal else list(able))
+                yield document.place(place), settings.problem(place, what, shown, fatal=fatal)
+
+
+def _fixed(path: yaml_nodes.Path, spec: fields.FieldSpec) -> Iterator[tuple[yaml_nodes.Path, str]]:
+    """The values that stand in a mapping, with their places."""
+    for key, value in (("value", spec.value), ("default", spec.default)):
+        if value:
+            yield (*path, key), value
+    for key, value in spec.map.items():
+        if value:
+            yield (*path, "map", key), value
+    for number, rule in enumerate(spec.rules):
+        if rule.value:
+            yield (*path, "rules", number, "value"), rule.value
 
 
 def _tested(path: yaml_nodes.Path, pipeline: models.Pipeline) -> Iterator[_Named]:
@@ -64,6 +108,7 @@ def _copied(document: yaml_nodes.Document, path: yaml_nodes.Path, pipeline: mode
     """Source fields that are copied, each in the form in which the file has it."""
     for target, spec in pipeline.fields.items():
         here = (*path, "fields", target)
-        for number, name in enumerate(spec.from_):
-            forms: tuple[yaml_nodes.Path, ...] = ((*here, "from", number), (*here, "from"), here)
+        for number, name in enumerate(spec.reads):
+            form = "from" if spec.template is None else "template"
+            forms: tuple[yaml_nodes.Path, ...] = ((*here, form, number), (*here, form), here)
             yield next((form for form in forms if form in document.values), here), name, "auto"

@@ -1,8 +1,8 @@
 """Mapping: a source record's fields → the fields to write, by rules that are data.
 
-A rule takes the first non-empty of its sources, sends it through transforms and a table, falls back to a default. A
-blank result is left out, so that it never overwrites, unless the rule says `clear`. The phone rule yields two fields:
-calling code and national number.
+A rule takes the first non-empty of its sources, or fills its template from them, sends that through transforms and a
+table, falls back to a default. A blank result is left out, so that it never overwrites, unless the rule says `clear`.
+The phone rule yields two fields: calling code and national number.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ class Rule:
 
     sources: field names, the first non-empty counts. choices: tried before the sources, first hit wins. table: value →
     value, case-insensitive keys; `unmapped` says what happens to a value that is not in it. transforms: names from
-    TRANSFORMS, or "phone". default: for a blank. clear: a blank is written, too.
+    TRANSFORMS, or "phone". default: for a blank. clear: a blank is written, too. template: filled from the sources,
+    which are all the fields that it looks at.
     """
 
     target: str
@@ -40,6 +41,7 @@ class Rule:
     transforms: tuple[str, ...] = ()
     default: str | None = None
     clear: bool = False
+    template: str = ""
 
     @property
     def constants(self) -> tuple[str, ...]:
@@ -84,7 +86,7 @@ class FieldMapping:
         self.phone_fields = phone_fields
         tables = [{key.strip().casefold(): value for key, value in rule.table} for rule in rules]
         self._plan = [
-            (rule, table, tuple(TRANSFORMS[name] for name in rule.transforms if name != "phone"))
+            (rule, table, tuple(TRANSFORMS[name] for name in rule.transforms if name != "phone"), _template(rule))
             for rule, table in zip(rules, tables, strict=True)
         ]
         self.version = hashlib.sha256(repr((rules, region, phone_fields)).encode()).hexdigest()[:12]
@@ -108,10 +110,13 @@ class FieldMapping:
         """Map one record's fields."""
         result: dict[str, str | None] = {}
         problems: list[tuple[str, str]] = []
-        for rule, table, transforms in self._plan:
+        for rule, table, transforms, template in self._plan:
             value = _chosen(rule, fields)
             if value is None:
-                value = _first(rule, fields)
+                value = _first(rule, fields) if template is None else template(fields)
+                if value is None:
+                    problems.append(("template", f"{rule.target}: the template cannot be filled, or becomes too long"))
+                    continue
                 for transform in transforms:
                     value = transform(value)
                 if table and value:
@@ -143,6 +148,14 @@ class FieldMapping:
         result[rule.target] = number.national
         if rule.target == number_field:
             result[code_field] = number.code
+
+
+def _template(rule: Rule) -> Callable[[records.Fields], str | None] | None:
+    if not rule.template:
+        return None
+    from syncd.core import template  # slow to import, and few mappings have any
+
+    return template.Template(rule.template)
 
 
 def _chosen(rule: Rule, fields: records.Fields) -> str | None:

@@ -17,6 +17,7 @@ _HINTS = {
     "unmapped": "add the value to the mapping's table, or say `unmapped: pass`",
     "shared_phone": "decide which record keeps the number, or say `shared_phone: allow`",
     "missing": "gone on the far side; `syncd held retry` creates it anew, `syncd held drop` forgets it",
+    "template": "correct the record or the `template`",
     "conflict": "both sides changed; make them equal, or set `on_conflict`",
 }
 _STRONG = frozenset({"dnc", "sale"})

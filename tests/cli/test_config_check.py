@@ -78,6 +78,24 @@ def test_every_name_that_a_far_side_does_not_have_is_told_in_its_place_with_what
     assert [name for name in meant if not any(line.endswith(f", did you mean {name}?") for line in found)] == []
 
 
+def test_a_fixed_value_that_the_field_cannot_hold_is_told_in_its_place(bare: shops.Shop) -> None:
+    gender = "{from: first_name, map: {female: W, male: M}, default: u, rules: [{when: {id: 1}, value: X}]}"
+    text = FILE.partition("        where:")[0] + "        fields:\n          phone_number: phone\n"
+    text = text.format(folder=bare.folder, url=bare.sim.url)
+    text += f"          gender: {gender}\n          comments: {{template: '{{{{ first_name }}}} {{{{ cty }}}}'}}\n"
+    found = problems(bare, text)
+    place = "clients.acme.pipelines.leads.fields"
+    there = "dialer.leads: gender cannot hold this value – there are: F, M, U"
+    columns = "deleted_at, do_not_call, first_name, id, lead_status, modified, phone"
+    assert [line for line in found if "fields" in line] == [
+        f"20:52 {place}.gender.map.female: {there}",
+        f"20:108 {place}.gender.rules.0.value: {there}",
+        f"21:32 {place}.comments.template: crm.leads has no field 'cty' – there are: {columns}",
+    ]
+    warned = bare.syncd("config", "check").err
+    assert f":20:74 {place}.gender.default: the far side writes this value otherwise, did you mean U?" in warned
+
+
 def test_a_column_of_the_view_that_the_written_table_lacks_cannot_be_written(bare: shops.Shop) -> None:
     with closing(sqlite3.connect(bare.folder / "crm.db")) as connection, connection:
         connection.execute("CREATE VIEW seen AS SELECT *, lead_status AS shown FROM people")

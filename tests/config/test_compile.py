@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from syncd.config import compile as compiler
-from syncd.core import condition, model
+from syncd.core import condition, mapping, model
 from syncd.sdk import records
 
 from .conftest import HEAD, Load
@@ -201,3 +201,36 @@ def test_each_call_makes_connectors_of_its_own(good: Load) -> None:
     (first,), (second,) = compiler.clients(settings), compiler.clients(settings)
     assert first.crm is not second.crm
     assert first.identity == second.identity
+
+
+AGENTS = "    agents: {6666: ann@example.com, 7777: '005B'}\n"
+
+
+def test_agents_are_translated_into_owners_and_back(good: Load) -> None:
+    text = """\
+    pipelines:
+      leads: {start: now, fields: {phone_number: phone, owner: {from: OwnerId, agents: user}}}
+      calls: {start: now, fields: {OwnerId: {from: user, agents: owner}, by: {from: user, agents: owner, default: x}}}
+"""
+    found = pipelines(good, text, AGENTS)
+    calls = found["calls"].fields
+    assert calls({"user": "6666"}).fields == {"OwnerId": "ann@example.com", "by": "ann@example.com"}
+    assert calls({"user": "8888"}) == mapping.Mapped({"by": "x"})
+    assert mapped(found["leads"], OwnerId="005b")["owner"] == "7777"
+    assert "owner" not in mapped(found["leads"], OwnerId="005C")
+    other = pipelines(good, text, AGENTS.replace("005B", "005C"))
+    assert other["calls"].fields.version != calls.version
+
+
+@pytest.mark.parametrize(("unmapped", "problems"), [("pass", 0), ("hold", 1)])
+def test_an_agent_who_is_not_in_the_map_is_what_unmapped_says(good: Load, unmapped: str, problems: int) -> None:
+    spec = f"{{from: user, agents: owner, unmapped: {unmapped}}}"
+    text = f"    pipelines: {{calls: {{start: now, fields: {{a: {spec}}}}}}}\n"
+    result = pipelines(good, text, AGENTS)["calls"].fields({"user": "8888"})
+    assert (len(result.problems), result.fields) == (problems, {} if problems else {"a": "8888"})
+
+
+def test_a_template_names_its_sources_and_is_filled(good: Load) -> None:
+    pipe = leads(good, fields=", comments: {template: '{{ first }} of {{ city }}', transform: upper}")
+    assert pipe.reads == ("city", "first", "phone")
+    assert mapped(pipe, first="Ann", city="Oslo")["comments"] == "ANN OF OSLO"

@@ -114,6 +114,11 @@ def test_a_key_that_is_missing_or_impossible_is_named(wrong: Wrong, text: str, e
         ("a: {value: x, from: y}", "a constant `value` and `from` exclude each other"),
         ("a: {from: y, unmapped: pass}", "`unmapped` without a `map` – add the table, or leave `unmapped` out"),
         ("a: {from: y, map: {b: 1, B: 2}}", "two keys of `map` differ only in case or blanks"),
+        ("a: {template: '{{ b'}", "not a template: unexpected end of template"),
+        ("a: {template: '{{ b }}', from: c}", "`template` and `from` exclude each other"),
+        ("a: {template: '{% for x in b %}{% endfor %}'}", "a template holds only {{ … }} and {% if … %}"),
+        ("a: {from: b, agents: owner, map: {c: d}}", "`agents` and `map` exclude each other"),
+        ("a: {from: b, agents: owner}", "the client has no `agents` – add the map"),
         ("a: {from: y, frm: z}", "unknown key, did you mean from?"),
         ("a: {rules: [{when: {}, value: 1}]}", "nothing stands here"),
         ("a: {rules: [{when: {b: {}}, value: 1}]}", "a test without a word what to test"),
@@ -156,6 +161,16 @@ def test_what_does_not_fit_the_connectors_is_refused(wrong: Wrong, crm: str, pip
     lines = wrong(text)
     assert len(lines) == 1
     assert lines[0].startswith(f"syncd.yaml:{expected}")
+
+
+def test_two_agents_with_one_owner_cannot_be_told_apart_on_the_way_back(wrong: Wrong, good: Load) -> None:
+    agents = "    agents: {6666: ann@example.com, 7777: Ann@example.com}\n"
+    fields = "{phone_number: a, owner: {from: OwnerId, agents: user}}"
+    (line,) = wrong(HEAD + agents + f"    pipelines: {{leads: {{start: now, fields: {fields}}}}}\n")
+    assert line.startswith("syncd.yaml:5:43 clients.acme.agents.7777: users 6666, 7777 have one owner")
+    good(HEAD + agents + "    pipelines: {calls: {start: now, fields: {o: {from: user, agents: owner}}}}\n")
+    (line,) = wrong(HEAD + "    agents: {ann: x, ANN: y}\n    pipelines: {calls: {start: now, fields: {o: user}}}\n")
+    assert "two users of `agents` differ only in case" in line
 
 
 def test_a_file_that_is_not_there_or_not_text_is_said_so(tmp_path: Path) -> None:
