@@ -27,6 +27,7 @@ def mount(app: cyclopts.App) -> None:
     """Add the group."""
     group = cyclopts.App(name="config", help="The configuration.")
     sessions.add(group, check)
+    sessions.add(group, schema)
     app.command(group)
 
 
@@ -75,6 +76,28 @@ def check(*, offline: bool = False, session: sessions.Given) -> int:
         session.out.line(f"{session.config}: {what}")
     session.out.result({"ok": not fatal, "problems": problems, "checked": checked})
     return 2 if fatal else 0
+
+
+def schema(*, client: bool = False, session: sessions.Given) -> int:
+    """Print the JSON Schema of the configuration, connectors' options included, for editors.
+
+    Beside the files, save it and name it in their first line: # yaml-language-server: $schema=syncd.schema.json
+
+    Example: syncd config schema --client > client.schema.json
+
+    Parameters
+    ----------
+    client
+        Of a file in clients/, instead of the main file.
+    """
+    import json
+
+    from syncd.config import schema as schemas
+
+    found = schemas.client_file() if client else schemas.main_file()
+    session.out.line(json.dumps(found, indent=2, ensure_ascii=False))
+    session.out.result(found)
+    return 0
 
 
 @dataclass(frozen=True, slots=True)

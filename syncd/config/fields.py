@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from syncd.config.scalars import Name, Names, Shown, Text, Texts, Transforms, Wrong
+from syncd.config.scalars import Also, Name, Names, Shown, Text, Texts, Transforms, Wrong
 from syncd.core import condition, mapping
 
 
@@ -64,7 +64,9 @@ def _short_test(value: Any) -> Any:
 
 
 Tests = Annotated[
-    dict[Name, Annotated[FieldTest, BeforeValidator(_short_test)]], Field(min_length=1), Shown("condition")
+    dict[Name, Annotated[FieldTest, BeforeValidator(_short_test), Also(("string", "number", "boolean", "array"))]],
+    Field(min_length=1),
+    Shown("condition"),
 ]
 
 
@@ -187,5 +189,7 @@ def _short_field(value: Any) -> Any:
 
 
 FieldMap = Annotated[
-    dict[Name, Annotated[FieldSpec, BeforeValidator(_short_field)]], Field(min_length=1), Shown("target field: field")
+    dict[Name, Annotated[FieldSpec, BeforeValidator(_short_field), Also("string")]],
+    Field(min_length=1),
+    Shown("target field: field"),
 ]

@@ -11,7 +11,16 @@ from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import phonenumbers
-from pydantic import AfterValidator, BeforeValidator, PlainValidator, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    GetJsonSchemaHandler,
+    PlainValidator,
+    StringConstraints,
+    WithJsonSchema,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from syncd.core import mapping
 
@@ -33,6 +42,18 @@ class Shown:
     """What the documentation calls a type."""
 
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Also:
+    """Says in the JSON Schema that a value may also be written like this."""
+
+    type: str | tuple[str, ...]
+    description: str = ""
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        kinds = [self.type] if isinstance(self.type, str) else list(self.type)
+        return {"anyOf": [{"type": kinds}, handler(core)]}
 
 
 def _duration(value: Any) -> float:
@@ -105,15 +126,43 @@ def choices(wrong: str, known: list[str]) -> str:
     return f"did you mean {folded[near[0]]}?" if near else f"there are: {', '.join(sorted(known))}"
 
 
-Duration = Annotated[float, PlainValidator(_duration), Shown("duration")]
-Start = Annotated[Literal["all", "now"] | date | datetime, PlainValidator(_start), Shown("`all`, `now`, date, instant")]
-Share = Annotated[float, BeforeValidator(_share), Shown("share (0.1, 10%)")]
+_DURATION_SCHEMA = {
+    "anyOf": [
+        {"type": "number", "exclusiveMinimum": 0},
+        {"type": "string", "pattern": r"^ *[0-9]+(\.[0-9]+)? ?(ms|s|m|h|d|) *$|\$\{"},
+    ]
+}
+_START_SCHEMA = {"type": "string", "pattern": r"^ *([Aa][Ll][Ll]|[Nn][Oo][Ww]|[0-9]{4}-?[0-9W].*)$|\$\{"}
+_SHARE_SCHEMA = {
+    "anyOf": [
+        {"type": "number", "minimum": 0, "maximum": 1},
+        {"type": "string", "pattern": r"^ *[0-9]+(\.[0-9]+)? ?%? *$|\$\{"},
+    ]
+}
+Duration = Annotated[float, PlainValidator(_duration), Shown("duration"), WithJsonSchema(_DURATION_SCHEMA)]
+Start = Annotated[
+    Literal["all", "now"] | date | datetime,
+    PlainValidator(_start),
+    Shown("`all`, `now`, date, instant"),
+    WithJsonSchema(_START_SCHEMA),
+]
+Share = Annotated[float, BeforeValidator(_share), Shown("share (0.1, 10%)"), WithJsonSchema(_SHARE_SCHEMA)]
 Zone = Annotated[str, AfterValidator(_zone), Shown("time zone")]
 Region = Annotated[str, AfterValidator(_region), Shown("country code")]
-Text = Annotated[str, BeforeValidator(_text), Shown("text")]
+Text = Annotated[str, BeforeValidator(_text), Shown("text"), Also("boolean")]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
-Names = Annotated[tuple[Name, ...], BeforeValidator(_several), Shown("name or list of names")]
-Transforms = Annotated[
-    tuple[Annotated[str, AfterValidator(_transform)], ...], BeforeValidator(_several), Shown("name or list of names")
+Names = Annotated[
+    tuple[Name, ...], BeforeValidator(_several), Shown("name or list of names"), Also(("string", "number"))
 ]
-Texts = Annotated[tuple[Text, ...], BeforeValidator(_several), Shown("text or list of texts")]
+Transforms = Annotated[
+    tuple[Annotated[str, AfterValidator(_transform)], ...],
+    BeforeValidator(_several),
+    Shown("name or list of names"),
+    Also("string"),
+]
+Texts = Annotated[
+    tuple[Text, ...],
+    BeforeValidator(_several),
+    Shown("text or list of texts"),
+    Also(("string", "number", "boolean")),
+]

@@ -29,6 +29,7 @@ COMMANDS = (
     ("db", "backup"),
     ("db", "rebind"),
     ("config", "check"),
+    ("config", "schema"),
     ("fields",),
     ("simulate", "vicidial"),
 )
