@@ -33,7 +33,9 @@ def note(ctx: Context, error: Exception) -> None:
                 ctx.db, name, everything, role=ctx.asked, failures=failures, why=report.error, until=due
             )
         case errors.QuotaExhausted():
-            due = error.until
+            # a target without budget keeps its intents waiting; reading goes on, for what is urgent has a reserve
+            every = timedelta(seconds=min(pipe.every_seconds for pipe in ctx.pipes))
+            due = error.until if ctx.asked == ctx.side.role else min(error.until, now + every)
         case errors.ContractViolation():
             streams.pause(ctx.db, name, [pipe.name for pipe in ctx.pipes], by="contract", why=str(error))
         case model.WrongKey():

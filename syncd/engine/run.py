@@ -135,8 +135,8 @@ class Engine:
             try:
                 with ctx.asking(pipe.target.role, pipe.name):
                     deliver.deliver(ctx, pipe, find_first=find_first)
-            except (errors.RetryLater, errors.Ambiguous) as error:
-                failed = failed or error  # the other pipelines of the stream may write elsewhere
+            except (errors.RetryLater, errors.Ambiguous, errors.QuotaExhausted) as error:
+                failed = failed or error  # the other pipelines may write elsewhere, or something urgent
                 continue
             first_load = complete and find_first and pipe.kind == "leads" and pipe.start == "all"
             if first_load and not ctx.stopping() and staging.totals(ctx.run, pipe).creates == 0:

@@ -45,7 +45,8 @@ class Connector(Protocol):
         never goes back and differs from the one before. Raises AuthFailed, RetryLater, QuotaExhausted."""
 
     def get(self, stream: str, ids: Sequence[str], fields: Sequence[str] = ()) -> list[Record]:
-        """The records of these ids that exist, in any order; deleted ones have `deleted` set or are absent."""
+        """The records of these ids that exist, in any order; deleted ones have `deleted` set or are absent. It may use
+        what is kept in reserve of a budget: a record is read before something urgent is written to it."""
 
     def find(self, stream: str, key: SyncKey, near: Fields) -> list[Record]:
         """All records that carry `key` (and its marker, where it has one); `near` has the spec's `near` fields."""

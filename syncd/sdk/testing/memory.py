@@ -119,14 +119,16 @@ class World:
         return records.Outcome(str(self.next_id))
 
 
+class NoOptions(BaseModel):
+    """Nothing to configure."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
 class MemoryConnector:
     """The protocol on a World."""
 
-    class Options(BaseModel):
-        """Nothing to configure."""
-
-        model_config = ConfigDict(extra="forbid")
-
+    Options: ClassVar[type[BaseModel]] = NoOptions
     role: ClassVar[protocol.Role] = "crm"
 
     def __init__(self, options: BaseModel | None = None, *, client: str = "test", world: World | None = None) -> None:
