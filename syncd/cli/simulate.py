@@ -9,14 +9,23 @@ import cyclopts
 
 from syncd.cli import session as sessions
 
-SIMULATORS = ("vicidial",)
+SIMULATORS = ("hubspot", "vicidial")
 
 
 def mount(app: cyclopts.App) -> None:
     """Add the group."""
     group = cyclopts.App(name="simulate", help="Start a far system on loopback, its data in memory.")
+    sessions.add(group, hubspot)
     sessions.add(group, vicidial)
     app.command(group)
+
+
+def hubspot(*options: Annotated[str, cyclopts.Parameter(allow_leading_hyphen=True)]) -> int:
+    """A HubSpot portal: objects, search, batches, properties, associations. Its token is pat-sim; more options: --help.
+
+    Example: syncd simulate hubspot --listen 127.0.0.1:8081 --index-lag 5
+    """
+    return run("hubspot", options)
 
 
 def vicidial(*options: Annotated[str, cyclopts.Parameter(allow_leading_hyphen=True)]) -> int:
