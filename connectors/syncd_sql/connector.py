@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from syncd.sdk import errors, protocol
 from syncd.sdk.records import Change, Cursor, FieldInfo, Fields, Outcome, Page, Record, StreamSpec, SyncKey
-from syncd_sql import catalog, checking, reading, stamps, tables, values, writing
+from syncd_sql import catalog, checking, example, reading, stamps, tables, values, writing
 from syncd_sql.database import Database
 from syncd_sql.options import CallsOptions, SqlOptions
 
@@ -26,6 +26,7 @@ class SqlConnector:
 
     Options: ClassVar[type[BaseModel]] = SqlOptions
     role: ClassVar[protocol.Role] = "crm"
+    EXAMPLE: ClassVar[protocol.Example] = example.EXAMPLE
 
     def __init__(self, options: SqlOptions, *, client: str) -> None:
         self.client = client

@@ -9,7 +9,7 @@ from typing import ClassVar
 from pydantic import BaseModel
 
 from syncd.sdk import errors, protocol, records
-from syncd_vicidial import all_info, check, text
+from syncd_vicidial import all_info, check, example, text
 from syncd_vicidial import calls as call_stream
 from syncd_vicidial import leads as lead_stream
 from syncd_vicidial import options as settings
@@ -23,6 +23,7 @@ class VicidialConnector:
 
     Options: ClassVar[type[BaseModel]] = settings.Options
     role: ClassVar[protocol.Role] = "dialer"
+    EXAMPLE: ClassVar[protocol.Example] = example.EXAMPLE
 
     def __init__(self, options: settings.Options, *, client: str) -> None:
         self.client = client

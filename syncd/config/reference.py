@@ -43,7 +43,7 @@ def table(name: str) -> str:
     lines = ["| Key | Type | Default | Meaning |", "| --- | --- | --- | --- |"]
     inherited = set(models.Pipeline.model_fields) if name in ("leads", "dispositions") else set()
     for key, info in _keys(model, "", inherited, nested=name not in MODELS):
-        cells = (f"`{key}`", _type(info), _default(info), info.description or "")
+        cells = (f"`{key}`", _type(info), default(info), info.description or "")
         lines.append(f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |")
     return "\n".join(lines) + "\n"
 
@@ -86,7 +86,8 @@ def _named(annotation: Any) -> str:
     return _PLAIN.get(annotation, "text")
 
 
-def _default(info: FieldInfo) -> str:
+def default(info: FieldInfo) -> str:
+    """The default as the page shows it."""
     value = info.default
     if info.is_required():
         return "**required**"

@@ -9,7 +9,7 @@ Before each request a connector calls `fence.check(timeout_seconds)`; `sdk.http`
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar, Literal, Protocol, runtime_checkable
 
@@ -108,3 +108,23 @@ class SetsUp(Protocol):
 
     def set_up(self, step: Step) -> None:
         """Make it; fine if it is there by now. Raises AuthFailed, RetryLater, Rejected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """What config.example.yaml and `syncd init` show of a connector: YAML lines at the left margin, with comments.
+
+    `options`: its part of a client, without `type`; options that are not in it are listed below with their defaults.
+    `pipelines`: pipeline → keys of that pipeline which depend on the connector's fields (`fields`, `where`, …); a CRM
+    gives them, written for VICIdial's field names.
+    """
+
+    options: str
+    pipelines: Mapping[str, str] = field(default_factory=dict)
+
+
+@runtime_checkable
+class ShowsExample(Protocol):
+    """Extra: an attribute of the class; without it the example lists the options alone."""
+
+    EXAMPLE: ClassVar[Example]
