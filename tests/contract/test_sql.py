@@ -53,7 +53,11 @@ class FarSql:
         "pass_time": "a database's clock cannot be set",
         "requests": "statements are not counted",
         "read trouble": "a lock or a lost server is tried in tests/sql/test_failures.py",
-        **{kind: "tried in tests/sql/test_failures.py" for kind in contract_far.TROUBLES if kind not in _MADE},
+        **{
+            kind: "a SQL server has no such answer, or tests/sql/test_failures.py makes it"
+            for kind in contract_far.TROUBLES
+            if kind not in _MADE
+        },
     }
 
     def __init__(self, crm: databases.Crm, page_size: int = PAGE) -> None:
