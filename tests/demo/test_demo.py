@@ -20,7 +20,14 @@ import pytest
 
 from syncd.cli.demo import people, scenario
 
-SYNCD = (sys.executable, "-c", "import sys; from syncd.cli.main import main; sys.exit(main())", "demo")
+# As from a terminal: tests that run in the background inherit that SIGINT is ignored.
+_MAIN = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from syncd.cli.main import main
+sys.exit(main())
+"""
+SYNCD = (sys.executable, "-c", _MAIN, "demo")
 SECONDS = 110
 
 
