@@ -85,7 +85,7 @@ def keys(model: type[BaseModel], *, leave_out: Collection[str] = (), shown: bool
         key = info.alias or name
         if key in leave_out:
             continue
-        yield from _said(info)
+        yield from said(info)
         yield _SHOWN[key] if shown and key in _SHOWN else f"#{key}: {_default(info)}".rstrip()
 
 
@@ -148,7 +148,8 @@ def _named(text: str) -> set[str]:
     return set(re.findall(r"^#?(\w+):", text, re.MULTILINE))
 
 
-def _said(info: FieldInfo) -> list[str]:
+def said(info: FieldInfo) -> list[str]:
+    """What a key is for, as comments."""
     text = (info.description or "").rstrip(".")
     return [f"# {line}" for line in textwrap.wrap(text, _WIDTH - 16)]
 

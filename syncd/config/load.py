@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import re
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from syncd.config import compile as compiler
 from syncd.config import explain, fields, models, scalars, secrets, yaml_nodes
-from syncd.sdk import errors, registry
+from syncd.sdk import errors, protocol, registry
 
 _ROLES = ("crm", "dialer")
 _NO_SYSTEM = models.System.model_construct(type="", options=fields.Model())
@@ -204,3 +204,29 @@ def _passwords(value: Any, path: yaml_nodes.Path) -> Iterator[yaml_nodes.Path]:
     elif isinstance(value, list | tuple):
         for index, item in enumerate(value):
             yield from _passwords(item, (*path, index))
+
+
+def draft(text: str, path: Path) -> tuple[errors.Problem, ...]:
+    """What is wrong with the text of a client's file that is not written yet. Credentials need not be there."""
+    document = _drafted(text, path)
+    raw = document.at(("clients", path.stem))
+    if raw is not None:
+        _client(document, path.stem, raw)
+    return tuple(one for one in document.problems(fatal=True) if not one.fix.startswith("add LoadCredential="))
+
+
+def connector(text: str, path: Path, role: protocol.Role) -> protocol.Connector | None:
+    """The connector of a client's file that is not written yet; None where something is missing for it."""
+    document = _drafted(text, path)
+    system = _system(document, ("clients", path.stem, role), document.at(("clients", path.stem, role)) or {})
+    if system is None or document.problems(fatal=True):
+        return None
+    make = cast("Callable[..., protocol.Connector]", registry.load(system.type))
+    return make(system.options, client=path.stem)
+
+
+def _drafted(text: str, path: Path) -> yaml_nodes.Document:
+    document = yaml_nodes.read(text, str(path), base=("clients", path.stem))
+    if document.value is not None:
+        secrets.expand(document, folder=path.parent)
+    return document

@@ -31,6 +31,7 @@ COMMANDS = (
     ("config", "check"),
     ("config", "schema"),
     ("fields",),
+    ("init",),
     ("simulate", "vicidial"),
 )
 
