@@ -219,10 +219,14 @@ def _flocked(file: IO[str]) -> bool:
     return False
 
 
+_OURS_OR_EMPTY = f"SELECT count(*) = 0 OR sum(name = '{tables.intent.name}') FROM sqlite_master"  # noqa: S608
+
+
 def _prepare_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # transactions are begun by _begin_sqlite, never by the driver
     cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")
+    if cursor.execute(_OURS_OR_EMPTY).fetchone() == (1,):  # the mode stays in the file: not in somebody else's
+        cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.close()

@@ -26,6 +26,7 @@ def test_upgrade_refuses_a_database_of_somebody_else(bare: shops.Shop) -> None:
     assert "calls, people" in ran.err
     assert "a database of its own" in ran.err
     assert bare.crm("SELECT name FROM sqlite_master WHERE name IN ('meta', 'intent')") == []
+    assert bare.crm("PRAGMA journal_mode") == [("delete",)]
 
 
 def test_upgrade_explains_the_revision_of_a_newer_syncd(shop: shops.Shop) -> None:
