@@ -273,3 +273,43 @@ event = sa.Table(
     sa.ForeignKeyConstraint(["intent_id"], ["intent.id"], ondelete="CASCADE"),
     sa.Index(None, "intent_id"),
 )
+
+backfill = sa.Table(
+    "backfill",
+    metadata,
+    sa.Column("id", _Id, primary_key=True),
+    sa.Column("client", sa.Text, nullable=False),
+    sa.Column("pipeline", sa.Text, nullable=False),
+    sa.Column("stream", sa.Text, nullable=False),  # what it reads: "crm.leads"
+    sa.Column("since_at", Instant),  # NULL: all, of the ids that were given
+    sa.Column("until_at", Instant, nullable=False),
+    sa.Column("by_id", sa.Integer, nullable=False, server_default="0"),  # 1: only the records in backfill_record
+    sa.Column("state", sa.Text, nullable=False, server_default="waiting"),
+    sa.Column("position_at", Instant),  # NULL: nothing has been read
+    sa.Column("position_id", sa.Text, nullable=False, server_default=""),
+    sa.Column("read_to_end", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("counts", sa.Text, nullable=False, server_default="{}"),
+    sa.Column("guard_updates", sa.Integer, nullable=False, server_default="0"),  # planned since its guard last let pass
+    sa.Column("guard_removes", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("turn_at", Instant),  # when its last slice ended
+    sa.Column("due_at", Instant),  # NULL: at once
+    sa.Column("failures", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("error", sa.Text, nullable=False, server_default=""),
+    sa.Column("created_by", sa.Text, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("ended_at", Instant),
+    sa.CheckConstraint("state IN ('waiting', 'running', 'paused', 'done', 'cancelled', 'failed')", name="state"),
+    sa.Index(None, "client", "stream", "state"),
+)
+
+backfill_record = sa.Table(
+    "backfill_record",
+    metadata,
+    sa.Column("backfill_id", _Id, primary_key=True),
+    sa.Column("record_id", sa.Text, primary_key=True),
+    sa.Column("state", sa.Text, nullable=False),  # asked: still to be read; unknown: not there; seen: at the position
+    sa.Column("line", sa.Integer, nullable=False, server_default="0"),  # of the file that the id came from
+    sa.ForeignKeyConstraint(["backfill_id"], ["backfill.id"], ondelete="CASCADE"),
+    sa.CheckConstraint("state IN ('asked', 'unknown', 'seen')", name="state"),
+    sa.Index(None, "backfill_id", "state", "line"),
+)
