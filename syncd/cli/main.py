@@ -12,7 +12,22 @@ from typing import Annotated
 import cyclopts
 
 import syncd
-from syncd.cli import config, db, demo, fields, held, init, output, pause, plan, run, session, simulate, status
+from syncd.cli import (
+    backfill,
+    config,
+    db,
+    demo,
+    fields,
+    held,
+    init,
+    output,
+    pause,
+    plan,
+    run,
+    session,
+    simulate,
+    status,
+)
 from syncd.sdk import errors
 
 FINE, HELD_OR_FAILED, OPERATOR, INTERNAL = 0, 1, 2, 3
@@ -32,7 +47,7 @@ app = cyclopts.App(
     help_format="plaintext",
     default_parameter=cyclopts.Parameter(negative=()),
 )
-for _group in (run, plan, status, held, pause, db, config, fields, init, simulate, demo):
+for _group in (run, plan, status, held, pause, backfill, db, config, fields, init, simulate, demo):
     _group.mount(app)
 app.meta.group_parameters = cyclopts.Group("Everywhere", sort_key=0)
 

@@ -45,14 +45,14 @@ def plan(client: str, pipeline: str | None = None, /, *, limit: int = SHOWN, ses
     with session.store(settings) as db, setup.clients(settings, [client]) as clients:
         names = sessions.pipelines(clients[0], pipeline)
         found = preview.of_client(Engine(db), clients[0], names)
-    shown = [_shown(client, one, limit) for one in found]
-    for one in shown:
-        _say(session.out, one)
-    session.out.result(shown)
+    every = [shown(client, one, limit) for one in found]
+    for one in every:
+        say(session.out, one)
+    session.out.result(every)
     return 0
 
 
-def _shown(client: str, one: preview.Preview, limit: int) -> dict[str, Any]:
+def shown(client: str, one: preview.Preview, limit: int) -> dict[str, Any]:
     """A preview with stable keys."""
     return {
         "client": client,
@@ -79,7 +79,7 @@ def _shown(client: str, one: preview.Preview, limit: int) -> dict[str, Any]:
     }
 
 
-def _say(out: output.Output, one: dict[str, Any]) -> None:
+def say(out: output.Output, one: dict[str, Any]) -> None:
     done = ", ".join(f"{what} {one[what]}" for what in ("create", "update", "remove", "unchanged"))
     out.line(f"{one['client']} {one['pipeline']}: read {one['read']}: {done}")
     for what, label in (("skip", "skip"), ("hold", "hold")):

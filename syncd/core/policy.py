@@ -19,6 +19,15 @@ class Totals:
     removes: int = 0
     links: int = 0
 
+    def at_least(self, other: Totals) -> Totals:
+        """The larger numbers of changes of both; the links are these."""
+        return Totals(
+            max(self.creates, other.creates),
+            max(self.updates, other.updates),
+            max(self.removes, other.removes),
+            self.links,
+        )
+
 
 def guard(totals: Totals, limits: model.GuardLimits) -> str:
     """Why these staged changes look like an accident, in words for the operator; "" if they may go out."""

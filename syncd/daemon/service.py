@@ -21,9 +21,10 @@ from syncd.daemon.progress import Progress
 from syncd.daemon.schedule import Schedule
 from syncd.daemon.signals import AT_ONCE, Signals
 from syncd.engine import parts
+from syncd.engine.backfill import Slices
 from syncd.engine.run import Engine
 from syncd.sdk import errors
-from syncd.store import status, streams
+from syncd.store import backfill, status, streams
 from syncd.store.database import Database
 
 log = structlog.get_logger("syncd.daemon")
@@ -132,7 +133,7 @@ class Service:
         notifier: Notifier,
         signals: Signals,
     ) -> None:
-        self._db, self._engine = db, engine
+        self._db, self._engine, self._slices = db, engine, Slices(engine)
         self._progress, self._notifier, self._signals = progress, notifier, signals
         self._clock_watch = ClockWatch()
         self._moves = True
@@ -201,6 +202,7 @@ class Service:
         """Another process may have made a stream due: `resume`, `held retry`."""
         try:
             current = status.due_moments(self._db)
+            backfills = backfill.due(self._db, datetime.now(UTC))
         except Exception as error:  # noqa: BLE001  # whatever the store's trouble is, the daemon lives on
             self._troubles.add("schedule", error)
             return
@@ -209,6 +211,8 @@ class Service:
         now = datetime.now(UTC)
         for job in self._jobs.values():
             key = (job.client.name, str(job.side))
+            if job.name not in running and key in backfills and self._is_later(job, now):
+                self._schedule.at(job.name, now)
             if job.name in running or current.get(key) == self._known.get(key):
                 continue
             self._known[key] = current.get(key, (None, ""))
@@ -217,12 +221,18 @@ class Service:
             if planned is None or moment < planned:
                 self._schedule.at(job.name, max(moment, now))
 
+    def _is_later(self, job: _Job, now: datetime) -> bool:
+        planned = self._schedule.next_at(job.name)
+        return planned is None or planned > now
+
     def _body(self, job: _Job) -> Callable[[], None]:
         def body() -> None:
             with self._progress.running(job.name):
                 if self._signals():
                     return
                 moment = self._run(job)
+                if not self._signals() and self._slice(job):
+                    moment = datetime.now(UTC)
             if moment is not None and not self._signals():
                 self._schedule.at(job.name, max(moment, datetime.now(UTC) + SOON))
 
@@ -244,6 +254,31 @@ class Service:
         self._log(job, report)
         job.result = report.result
         return report.next_due_at
+
+    def _slice(self, job: _Job) -> bool:
+        """Live work is done: run a slice of the backfill whose turn it is; return whether more slices are due."""
+        key = (job.client.name, str(job.side))
+        try:
+            waiting = backfill.due(self._db, datetime.now(UTC)).get(key)
+            if not waiting:
+                return False
+            report = self._slices.run(job.client, job.side, waiting[0])
+            counts = {name: number for name, number in report.counts.items() if not name.endswith(_QUIET)}
+            log.info(
+                "backfill",
+                client=report.client,
+                stream=report.stream,
+                backfill=waiting[0],
+                result=report.result,
+                held=report.held,
+                failed=report.failed,
+                counts=counts,
+                **({"why": report.error} if report.error else {}),
+            )
+            return report.result != "busy" and key in backfill.due(self._db, datetime.now(UTC))
+        except Exception as error:  # noqa: BLE001  # it is logged, and the slice is tried again
+            self._troubles.add(f"{job.name} backfill", error)
+            return False
 
     @staticmethod
     def _log(job: _Job, report: parts.Report) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from syncd.core import diff, mapping, model, plan
@@ -22,19 +23,28 @@ def _always(spec: records.StreamSpec) -> tuple[str, ...]:
 
 
 def plan_page(
-    ctx: Context, page: Sequence[records.Record], started: dict[str, datetime], *, again: bool = False
+    ctx: Context,
+    page: Sequence[records.Record],
+    started: dict[str, datetime],
+    *,
+    again: bool = False,
+    asked: bool = False,
+    backfill: bool = False,
 ) -> list[staging.Batch]:
-    """Plans of each pipeline for these records. `again`: plan even what has not changed since it was last planned."""
+    """Plans of each pipeline for these records. `again`: plan even what has not changed since it was last planned;
+    `asked`: an operator named each record, so that one without a time is not left out; `backfill`: goes out after live
+    work."""
     batches = []
     occurred = ctx.spec.occurred_field
     for pipe in ctx.pipes:
         since = started[pipe.name]
-        fresh = [record for record in page if (at := _at(occurred, record)) is None or at >= since]
+        fresh = [record for record in page if (moment := at(occurred, record)) is None or moment >= since]
         if len(fresh) < len(page):
             ctx.run.count(f"{pipe.name}.skip.before_start", len(page) - len(fresh))
         todo = _changed(ctx, pipe, fresh, again=again)
         if todo:
-            batches.append(_leads(ctx, pipe, todo) if pipe.kind == "leads" else _calls(ctx, pipe, todo))
+            batch = _leads(ctx, pipe, todo, asked=asked) if pipe.kind == "leads" else _calls(ctx, pipe, todo)
+            batches.append(replace(batch, backfill=backfill))
             batches += _removed_again(ctx, pipe, [record for record, _ in todo])
     return batches
 
@@ -64,7 +74,7 @@ def _removed_again(ctx: Context, pipe: model.Pipeline, page: Sequence[records.Re
     return [staging.Batch(out, plans, aside=True)] if plans else []
 
 
-def _at(occurred_field: str | None, record: records.Record) -> datetime | None:
+def at(occurred_field: str | None, record: records.Record) -> datetime | None:
     """When a record came about: a call's start, else its last change; None where the source does not know."""
     occurred = record.fields.get(occurred_field) if occurred_field else None
     return records.instant(occurred) if occurred else record.modified
@@ -89,7 +99,9 @@ def _mark(record: records.Record) -> str:
     return "deleted" if record.deleted else "left" if record.left else ""
 
 
-def _leads(ctx: Context, pipe: model.Pipeline, todo: Sequence[tuple[records.Record, str]]) -> staging.Batch:
+def _leads(
+    ctx: Context, pipe: model.Pipeline, todo: Sequence[tuple[records.Record, str]], *, asked: bool
+) -> staging.Batch:
     ids = [record.id for record, _ in todo]
     name = ctx.client.name
     links = known.links_by_crm(ctx.db, name, pipe.source.stream, ids)
@@ -99,12 +111,13 @@ def _leads(ctx: Context, pipe: model.Pipeline, todo: Sequence[tuple[records.Reco
     holders = known.phone_holders(ctx.db, name, {claim for claim in claims if claim})
     claimed_by = {crm_id: phone for phone, crm_id in holders.items()}
     plans = []
+    planned_as = replace(pipe, start="all") if asked else pipe
     for (record, raw), one, claim in zip(todo, mapped, claims, strict=True):
         holder = holders.get(claim, "") if claim else ""
         facts = model.Known(
             link=links.get(record.id), busy=record.id in busy, phone_of=holder if holder != record.id else ""
         )
-        decided = plan.lead(pipe, record, facts, one, ctx.hashes, raw)
+        decided = plan.lead(planned_as, record, facts, one, ctx.hashes, raw)
         if decided.frees_phone or decided.phone:
             holders.pop(claimed_by.pop(record.id, ""), None)
         if decided.phone and claim:

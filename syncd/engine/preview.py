@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import NoReturn
@@ -57,9 +58,20 @@ class Unleased(lease.Run):
         raise AssertionError(f"a dry run wanted to write: {label}")
 
 
-def preview(engine: Engine, client: Client, side: model.Side, pipelines: Sequence[str]) -> list[Preview]:
+Pages = Callable[[Context], Iterator[Sequence[records.Record]]]
+
+
+def preview(
+    engine: Engine,
+    client: Client,
+    side: model.Side,
+    pipelines: Sequence[str],
+    pages: Pages | None = None,
+    *,
+    asked: bool = False,
+) -> list[Preview]:
     """Read a stream from its checkpoint and plan it for these pipelines. Raises what the far systems raise, and
-    WrongKey."""
+    WrongKey. `pages`: a backfill's records instead, planned whether they have changed or not; `asked`: by their ids."""
     run = Unleased(engine.db, client.name, str(side))
     pipes = [pipe for pipe in client.reading(side) if pipe.name in pipelines]
     ctx = Context(
@@ -68,10 +80,14 @@ def preview(engine: Engine, client: Client, side: model.Side, pipelines: Sequenc
     states = streams.pipeline_states(engine.db, client.name)
     found = {pipe.name: Preview(pipe.name, paused=_paused(states, pipe, engine.clock())) for pipe in pipes}
     phones = _Phones(ctx)
-    for page, started in _pages(ctx, states):
+    everything = {pipe.name: model.EPOCH for pipe in pipes}
+    read = _pages(ctx, states) if pages is None else ((page, everything) for page in pages(ctx))
+    for page, started in read:
         for one in found.values():
             one.read += len(page)
-        for batch in planning.plan_page(ctx, page, started):
+        for batch in planning.plan_page(ctx, page, started, again=pages is not None, asked=asked):
+            if batch.pipe.name not in found:
+                continue  # a removal beside another pipeline's backfill
             _add(ctx, found[batch.pipe.name], batch.pipe, [phones.settle(batch.pipe, plan) for plan in batch.plans])
     for pipe in pipes:
         one = found[pipe.name]
@@ -184,13 +200,20 @@ def of_client(engine: Engine, client: Client, pipelines: Sequence[str]) -> list[
         wanted = [pipe.name for pipe in client.reading(side) if pipe.name in pipelines]
         if not wanted:
             continue
-        try:
+        with explained(client.name, side):
             found += preview(engine, client, side, wanted)
-        except model.WrongKey as error:
-            raise errors.UserError(
-                [errors.Problem(f"the lead linked to CRM record {error} carries another key", str(side))]
-            ) from None
-        except (errors.AuthFailed, errors.RetryLater, errors.QuotaExhausted, errors.Ambiguous) as error:
-            fix = error.fix if isinstance(error, errors.AuthFailed) else "try again later"
-            raise errors.UserError([errors.Problem(str(error), f"{client.name} {side}", fix)]) from None
     return found
+
+
+@contextmanager
+def explained(client: str, side: model.Side) -> Iterator[None]:
+    """What a far system raises, as the operator's error."""
+    try:
+        yield
+    except model.WrongKey as error:
+        raise errors.UserError(
+            [errors.Problem(f"the lead linked to CRM record {error} carries another key", str(side))]
+        ) from None
+    except (errors.AuthFailed, errors.RetryLater, errors.QuotaExhausted, errors.Ambiguous) as error:
+        fix = error.fix if isinstance(error, errors.AuthFailed) else "try again later"
+        raise errors.UserError([errors.Problem(str(error), f"{client} {side}", fix)]) from None

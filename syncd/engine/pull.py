@@ -107,7 +107,7 @@ def _pages(ctx: Context, since: records.Cursor | None, until: datetime, started:
     seen_at_last: set[str] = set()
     names = planning.fields_to_read(ctx)
     for page in ctx.source.pull(ctx.side.stream, since, until, names):
-        _advances(ctx, page, since, last, until, seen_at_last)
+        advances(ctx, page, since, last, until, seen_at_last)
         if last is None or page.cursor.at != last.at:
             seen_at_last = set()
         seen_at_last.add(page.cursor.id)
@@ -120,7 +120,7 @@ def _pages(ctx: Context, since: records.Cursor | None, until: datetime, started:
     return True
 
 
-def _advances(
+def advances(
     ctx: Context,
     page: records.Page,
     since: records.Cursor | None,

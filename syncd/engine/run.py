@@ -18,6 +18,7 @@ from syncd.store import clocks, known, lease, recovery, staging, streams
 from syncd.store.database import Database
 
 log = structlog.get_logger("syncd.engine")
+_NOTHING = policy.Totals()
 
 
 def utc_now() -> datetime:
@@ -71,18 +72,39 @@ class Engine:
             report.result, report.error = "paused", first.why
             report.next_due_at = first.until
             return report
+        return self.run_alone(client, side, pipes, report, self._run, failure.note)
+
+    def run_alone(
+        self,
+        client: Client,
+        side: model.Side,
+        pipes: Sequence[model.Pipeline],
+        report: Report,
+        body: Callable[[Context], None],
+        failed: Callable[[Context, Exception], None],
+    ) -> Report:
+        """Run `body` under the stream's lease, or report that the stream is busy. `failed` is told what a far system
+        did; a UserError is raised, a lost lease reported."""
         with self._claims:
             if (client.name, str(side)) in self._running:
                 report.result, report.error = "busy", "another thread runs this stream"
                 return report
             self._running.add((client.name, str(side)))
         try:
-            return self._run_alone(client, side, pipes, report)
+            return self._under_lease(client, side, pipes, report, body, failed)
         finally:
             with self._claims:
                 self._running.discard((client.name, str(side)))
 
-    def _run_alone(self, client: Client, side: model.Side, pipes: Sequence[model.Pipeline], report: Report) -> Report:
+    def _under_lease(
+        self,
+        client: Client,
+        side: model.Side,
+        pipes: Sequence[model.Pipeline],
+        report: Report,
+        body: Callable[[Context], None],
+        failed: Callable[[Context, Exception], None],
+    ) -> Report:
         try:
             run = lease.acquire(
                 self.db,
@@ -98,7 +120,7 @@ class Engine:
         ctx = Context(self.db, client, side, pipes, run, self.clock, self.db.hashes(), report, self.stopping)
         try:
             with fence.held(self._fence(ctx)):
-                self._run(ctx)
+                body(ctx)
         except errors.LeaseLost as error:
             report.result, report.error = "failed", str(error)
             log.warning("lease lost", client=client.name, stream=str(side))
@@ -106,7 +128,7 @@ class Engine:
         except (errors.SyncdError, model.WrongKey) as error:
             if isinstance(error, errors.UserError):
                 raise
-            failure.note(ctx, error)
+            failed(ctx, error)
         report.counts = dict(run.counts)
         return report
 
@@ -124,13 +146,13 @@ class Engine:
 
     def _run(self, ctx: Context) -> None:
         live = [pipe for pipe in ctx.pipes if not pipe.shadow]
-        self._look_back(ctx, live)
+        self.look_back(ctx, live)
         with ctx.asking(ctx.side.role):
             complete = pull.pull(ctx)
         find_first = streams.first_read_at(self.db, ctx.client.name) is None
         failed: errors.SyncdError | None = None
         for pipe in live:
-            if ctx.is_paused(pipe) or not self._guarded(ctx, pipe):
+            if ctx.is_paused(pipe) or not self.guarded(ctx, pipe):
                 continue
             try:
                 with ctx.asking(pipe.target.role, pipe.name):
@@ -152,7 +174,7 @@ class Engine:
             ctx.report.result = "stopped"
         streams.ran(ctx.run, result=ctx.report.result, now=now, next_due_at=ctx.report.next_due_at)
 
-    def _look_back(self, ctx: Context, live: Sequence[model.Pipeline]) -> None:
+    def look_back(self, ctx: Context, live: Sequence[model.Pipeline]) -> None:
         """Before anything new: is the dialer still the one that we know, and what did an earlier run leave?"""
         for pipe in live:
             if ctx.is_paused(pipe):
@@ -164,9 +186,10 @@ class Engine:
                 if pipe.kind == "leads":
                     recover.look_for_twins(ctx, pipe)
 
-    def _guarded(self, ctx: Context, pipe: model.Pipeline) -> bool:
-        """Whether what is staged may go out; a mass change pauses the pipeline instead."""
-        why = policy.guard(staging.totals(ctx.run, pipe), pipe.guard)
+    def guarded(self, ctx: Context, pipe: model.Pipeline, before: policy.Totals = _NOTHING) -> bool:
+        """Whether what is staged may go out; a mass change pauses the pipeline instead. `before`: what earlier slices
+        of the same backfill changed, which counts as well."""
+        why = policy.guard(staging.totals(ctx.run, pipe).at_least(before), pipe.guard)
         if not why:
             return True
         if ctx.state(pipe.name).guard_pass:

@@ -58,10 +58,19 @@ class Batch:
     agreed: dict[str, dict[str, tuple[str, str]]] = field(default_factory=dict)  # record id → base
     phone_digest: Callable[[str], str] = lambda text: text
     aside: bool = False  # these plans did not come of reading their records: nothing is noted but the intents
+    backfill: bool = False  # goes out after live work, unless live work has staged it already or it is urgent
 
 
-def stage(run: Run, batches: Sequence[Batch], cursor: records.Cursor | None, now: datetime) -> list[int]:
-    """Store the plans and the cursor in one commit. Returns the ids of intents that were newly held."""
+def stage(
+    run: Run,
+    batches: Sequence[Batch],
+    cursor: records.Cursor | None,
+    now: datetime,
+    *,
+    also: Callable[[sa.Connection, int], None] | None = None,
+) -> list[int]:
+    """Store the plans and the cursor in one commit, and whatever `also` (told how many were newly held) stores with
+    them. Returns the ids of intents that were newly held."""
     held: list[int] = []
     with run.write("stage") as connection:
         for batch in batches:
@@ -69,6 +78,8 @@ def stage(run: Run, batches: Sequence[Batch], cursor: records.Cursor | None, now
                 held += _Stager(run, connection, batch, now).store()
         if cursor is not None:
             streams.put_cursor(run.db, connection, run.client, run.stream, cursor)
+        if also is not None:
+            also(connection, len(held))
     return held
 
 
@@ -153,7 +164,7 @@ class _Stager:
                 return None
             self._end(held.id, "replaced", plan.verdict)
         if wants and staged is not None:
-            values = self._values(plan, staged if others or partial else None)
+            values = self._values(plan, staged if others or partial else None) | {"lane": self._lane(plan, staged)}
             self.replaced.append({f"b_{name}": value for name, value in values.items()} | {"b_id": staged.id})
             self._event(staged.id, "restaged", plan.verdict)
             return None
@@ -169,6 +180,7 @@ class _Stager:
                     "target": self.target,
                     "subject": plan.subject,
                     "state": state,
+                    "lane": self._lane(plan, None),
                     "due_at": self.now,
                     # a create that may have gone out before is looked for first
                     "attempts": max(earlier, default=0) if plan.verdict == "create" else 0,
@@ -179,6 +191,15 @@ class _Stager:
             self._event(intent_id, state, plan.reason or plan.verdict)
             return intent_id if state == "held" else None
         return None
+
+    def _lane(self, plan: model.Plan, staged: Any) -> int:
+        """A backfill never pushes back what live work has staged, and holds up nobody's removal."""
+        if not self.batch.backfill or plan.lane == model.Lane.URGENT:
+            return int(plan.lane)
+        if staged is None or staged.lane == model.Lane.BACKFILL:
+            return int(model.Lane.BACKFILL)
+        # a removal's lane is not for what takes its place
+        return int(plan.lane if staged.kind == "remove" else min(staged.lane, plan.lane))
 
     def _values(self, plan: model.Plan, merge_with: Any) -> dict[str, Any]:
         fields = dict(plan.fields)

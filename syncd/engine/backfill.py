@@ -1,0 +1,362 @@
+"""Backfills: what a pipeline's source holds from one instant to another is read and planned once more, in slices.
+
+A backfill is stored (`store.backfill`): whoever has the store open runs its slices, and a crash costs at most the slice
+under way. A slice is a run of the stream like any other – lease, look back, read, stage, guard, deliver – of one
+pipeline and of at most 500 records, with a position of its own that moves in the commit of the intents. `until` is
+frozen at the start, at the source's clock at the latest: what changes later is live work's. Both ends are included.
+
+What an operator asks for is planned even if it has not changed, or changed before the pipeline's `start`. All else
+holds: opt-outs, `where`, do-not-call lists, shared phones, removed leads, find-first, the mapping and the guard (which
+counts all slices of a backfill together, since otherwise none would ever be large). Nobody is dialled whom live work
+would not dial.
+
+What a slice plans it has read under its own lease: a live run between two slices may have seen a newer version, and an
+older one must not undo it (an opt-out, for example). So a pull is kept from slice to slice only while no other run of
+the stream came between; else it begins anew at the position. A connector may bring records of the position's instant
+again, however many: those that were read then are remembered, so that each counts once and the backfill gets on.
+
+A slice that fails is tried again later without touching the live stream's own back-off; a refused login and a dialer
+that reuses lead ids pause the pipelines, as they do in a live run.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import structlog
+
+from syncd.core import model, policy
+from syncd.engine import deliver, failure, planning, pull
+from syncd.engine import preview as previews
+from syncd.engine.parts import Client, Context, Report
+from syncd.engine.run import Engine
+from syncd.sdk import errors, records
+from syncd.store import backfill as stored
+from syncd.store import known, staging, streams
+
+log = structlog.get_logger("syncd.engine")
+
+SLICE = 500
+READ_SECONDS = 10.0  # a slice that reads for longer than this lets live work come between once it has got somewhere
+
+
+@dataclass(slots=True)
+class _Part:
+    """At most a slice's worth of one page; `position` is None where more of the page is to come."""
+
+    some: Sequence[records.Record]
+    position: records.Cursor | None
+    page: Sequence[records.Record]
+
+
+@dataclass(slots=True)
+class _Reading:
+    """A pull that stands between two parts. `run_id`: the run that read last."""
+
+    pages: Iterator[records.Page]
+    since: records.Cursor | None
+    until: datetime
+    run_id: int = 0
+    last: records.Cursor | None = None
+    ids_at_last: set[str] = field(default_factory=set)
+    page: records.Page | None = None
+    rest: Sequence[records.Record] = ()
+
+    def part(self, ctx: Context, most: int) -> _Part | None:
+        """The next records, None at the end. Raises what the connector raises, and ContractViolation."""
+        if self.page is None:
+            page = next(self.pages, None)
+            if page is None:
+                return None
+            floor = records.Cursor(self.since.at) if self.since is not None else None
+            pull.advances(ctx, page, floor, self.last, self.until, self.ids_at_last)
+            if self.last is None or page.cursor.at != self.last.at:
+                self.ids_at_last = set()
+            self.ids_at_last.add(page.cursor.id)
+            self.last, self.page, self.rest = page.cursor, page, page.records
+        page, some = self.page, self.rest[:most]
+        self.rest = self.rest[most:]
+        if self.rest:
+            return _Part(some, None, page.records)
+        self.page = None
+        return _Part(some, page.cursor, page.records)
+
+
+class Slices:
+    """Runs slices of stored backfills. Thread-safe for different streams."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._readings: dict[int, _Reading] = {}
+
+    def run(self, client: Client, side: model.Side, number: int) -> Report:
+        """Run one slice of this backfill; nothing happens if it is not to run now. Never raises for what a far system
+        does; raises UserError for what an operator must mend."""
+        engine = self._engine
+        report = Report(client.name, str(side))
+        row = stored.one(engine.db, number)
+        pipe = next((one for one in client.reading(side) if one.name == row.pipeline), None)
+        if pipe is None:
+            report.result, report.error = "failed", f"the pipeline {row.pipeline} is not configured any more"
+            later = engine.clock() + timedelta(hours=1)
+            stored.postpone(engine.db, number, now=engine.clock(), due_at=later, error=report.error)
+            return report
+        state = streams.pipeline_states(engine.db, client.name).get(pipe.name, streams.PipelineState())
+        if state.is_paused(engine.clock()):
+            report.result, report.error = "paused", state.why
+            return report
+        one = _Slice(engine, pipe, number, self._readings.pop(number, None))
+        try:
+            engine.run_alone(client, side, [pipe], report, one.run, one.failed)
+        except Exception as error:
+            words = "; ".join(map(str, error.problems)) if isinstance(error, errors.UserError) else type(error).__name__
+            now = engine.clock()
+            due_at = now + timedelta(seconds=policy.backoff_seconds(row.failures + 1, first=5.0))
+            stored.postpone(engine.db, number, now=now, due_at=due_at, error=words)
+            raise
+        if one.reading is not None and report.result == "ok" and not one.done:
+            self._readings[number] = one.reading
+        return report
+
+
+class _Slice:
+    """One slice of one backfill."""
+
+    def __init__(self, engine: Engine, pipe: model.Pipeline, number: int, reading: _Reading | None) -> None:
+        self._engine, self._pipe, self._number = engine, pipe, number
+        self.reading = reading
+        self._started = {pipe.name: model.EPOCH}
+        self._halted = False
+        self.done = False
+
+    def run(self, ctx: Context) -> None:
+        """The slice, under the lease."""
+        row = stored.one(ctx.db, self._number)
+        if not row.is_open:
+            self._end(ctx, "halted")
+            return
+        if self.reading is not None and not self._nobody_came_between(ctx):
+            self.reading = None
+        if not self._pipe.shadow:
+            self._engine.look_back(ctx, [self._pipe])
+        if not self._deliver(ctx):  # what an earlier slice could not
+            return
+        if not row.read_to_end:
+            try:
+                ended = self._ids(ctx, row) if row.by_id else self._stretch(ctx, row)
+            except stored.Halted:
+                self._halted, ended = True, False
+            if ended:
+                stored.to_end(ctx.run, self._number)
+        else:
+            ended = True
+        if not self._deliver(ctx):
+            return
+        if ctx.stopping():
+            ctx.report.result = "stopped"
+        self.done = ended and not ctx.stopping()
+        self._end(ctx, "halted" if self._halted else ctx.report.result, done=self.done)
+
+    def _nobody_came_between(self, ctx: Context) -> bool:
+        """Whether this slice's run is the next one of the stream after the run that read last."""
+        return self.reading is not None and stored.run_before(ctx.run) == self.reading.run_id
+
+    def _deliver(self, ctx: Context) -> bool:
+        """Deliver what is staged; False where the guard stopped it, which ends the slice."""
+        if self._pipe.shadow or ctx.is_paused(self._pipe):
+            return True
+        row = stored.one(ctx.db, self._number)
+        passes = ctx.state(self._pipe.name).guard_pass
+        before = policy.Totals(updates=row.guard_updates, removes=row.guard_removes)
+        if not self._engine.guarded(ctx, self._pipe, before):
+            self._end(ctx, "paused", error=ctx.report.error)
+            ctx.report.result = "paused"
+            return False
+        if passes:
+            stored.let_pass(ctx.run, self._number)
+        find_first = streams.first_read_at(ctx.db, ctx.client.name) is None
+        with ctx.asking(self._pipe.target.role, self._pipe.name):
+            deliver.deliver(ctx, self._pipe, find_first=find_first)
+        return True
+
+    def _end(self, ctx: Context, result: str, *, done: bool = False, error: str = "") -> None:
+        counts = {"failed": ctx.report.failed, "newly_held": ctx.report.held}
+        stored.turn_ended(ctx.run, self._number, now=ctx.clock(), result=result, counts=counts, done=done, error=error)
+        if done:
+            log.info("backfill done", client=ctx.client.name, pipeline=self._pipe.name, backfill=self._number)
+
+    def _stretch(self, ctx: Context, row: stored.Backfill) -> bool:
+        """Read on from the position; returns whether the end was reached."""
+        if row.since is None:
+            raise AssertionError("a backfill without ids has a beginning")
+        position = row.position
+        if self.reading is None:
+            since = position or records.Cursor(row.since)
+            names = planning.fields_to_read(ctx)
+            pages = ctx.source.pull(ctx.side.stream, since, row.until, names)
+            self.reading = _Reading(iter(pages), since, row.until)
+        room, moved, began = SLICE, False, time.monotonic()
+        while room > 0 and not ctx.stopping() and not (moved and time.monotonic() - began > READ_SECONDS):
+            with ctx.asking(ctx.side.role):
+                part = self.reading.part(ctx, room)
+            if part is None:
+                self.reading = None
+                return True
+            ids = [record.id for record in part.some]
+            again = stored.seen(ctx.db, self._number, ids)
+            fresh = [record for record in part.some if record.id not in again]
+            if fresh or (part.position is not None and (position is None or part.position.at > position.at)):
+                position = self._store(ctx, row, fresh, part, position)
+                room, moved = room - len(fresh), True
+        self.reading.run_id = ctx.run.id
+        return False
+
+    def _store(
+        self,
+        ctx: Context,
+        row: stored.Backfill,
+        fresh: Sequence[records.Record],
+        part: _Part,
+        position: records.Cursor | None,
+    ) -> records.Cursor | None:
+        """Plan a part and store it with the position; returns the position that stands now."""
+        step = stored.Step()
+        if part.position is None:  # in the middle of a page: the position waits, all that was read is remembered
+            step.seen = [record.id for record in fresh]
+        else:
+            step.position = part.position
+            step.stays = position is not None and part.position.at == position.at
+            again = fresh if step.stays else part.page
+            step.seen = [one.id for one in again if (at := self._at(ctx, one)) is None or at >= part.position.at]
+        inside = [record for record in fresh if self._inside(ctx, row, record)]
+        self._stage(ctx, inside, step, asked=False)
+        return part.position or position
+
+    def _at(self, ctx: Context, record: records.Record) -> datetime | None:
+        return planning.at(ctx.spec.occurred_field, record)
+
+    def _inside(self, ctx: Context, row: stored.Backfill, record: records.Record) -> bool:
+        at = self._at(ctx, record)
+        return at is None or ((row.since is None or at >= row.since) and at <= row.until)
+
+    def _ids(self, ctx: Context, row: stored.Backfill) -> bool:
+        """Read the next of the ids that were asked for; returns whether none is left."""
+        wanted = stored.asked(ctx.db, self._number, SLICE)
+        size = max(1, ctx.spec.batch_size)
+        for start in range(0, len(wanted), size):
+            if ctx.stopping():
+                return False
+            ids = wanted[start : start + size]
+            found = read_ids(ctx, ids)
+            inside = [record for record in found if self._inside(ctx, row, record)]
+            there = {record.id for record in found}
+            step = stored.Step(read=[one for one in ids if one in there])
+            step.unknown = [one for one in ids if one not in there]
+            step.counts.update({"unknown": len(step.unknown), "outside": len(found) - len(inside)})
+            self._stage(ctx, inside, step, asked=True)
+        return len(wanted) < SLICE
+
+    def _stage(self, ctx: Context, page: Sequence[records.Record], step: stored.Step, *, asked: bool) -> None:
+        batches = planning.plan_page(ctx, page, self._started, again=True, asked=asked, backfill=True)
+        step.counts.update(read=len(page))
+        step.counts.update(counted(batches))
+        step.updates, step.removes = step.counts["update"], step.counts["remove"]
+
+        ctx.run.count("records", len(page))
+        staging.stage(ctx.run, batches, None, ctx.clock(), also=stored.advancing(self._number, step))
+
+    def failed(self, ctx: Context, error: Exception) -> None:
+        """What an error means for the next slice."""
+        now, report = ctx.clock(), ctx.report
+        report.result, report.error = "failed", str(error)
+        row = stored.one(ctx.db, self._number)
+        counts = {"failed": report.failed, "newly_held": report.held}
+        if isinstance(error, errors.AuthFailed | model.WrongKey):
+            stored.note(ctx.run, self._number, counts)
+            failure.note(ctx, error)
+            return
+        if ctx.is_paused(self._pipe):  # the fence: the operator paused it in the middle
+            report.result = "paused"
+            stored.turn_ended(ctx.run, self._number, now=now, result="paused", counts=counts)
+            return
+        due_at = now + timedelta(seconds=policy.backoff_seconds(row.failures + 1, first=5.0))
+        if isinstance(error, errors.QuotaExhausted):
+            due_at = error.until
+        elif isinstance(error, errors.RetryLater) and error.after_seconds is not None:
+            due_at = now + timedelta(seconds=error.after_seconds)
+        violated = isinstance(error, errors.ContractViolation)
+        report.next_due_at = due_at
+        log.error(
+            "backfill failed" if violated else "backfill waits",
+            client=ctx.client.name,
+            pipeline=self._pipe.name,
+            backfill=self._number,
+            error=type(error).__name__,
+            why=report.error,
+        )
+        stored.turn_ended(
+            ctx.run,
+            self._number,
+            now=now,
+            result="failed",
+            counts=counts,
+            due_at=due_at,
+            error=f"{type(error).__name__}: {error}",
+            failed=violated,
+        )
+
+
+def read_ids(ctx: Context, ids: Sequence[str]) -> list[records.Record]:
+    """The records of these ids that the source has, and, as deleted, those that are gone but have a lead."""
+    with ctx.asking(ctx.side.role):
+        found = {one.id: one for one in ctx.source.get(ctx.side.stream, ids, planning.fields_to_read(ctx))}
+    gone = [one for one in ids if one not in found]
+    if gone and ctx.spec.deletes != "none":
+        linked = known.links_by_crm(ctx.db, ctx.client.name, ctx.side.stream, gone)
+        found |= {one: records.Record(one, {}, deleted=True) for one in gone if one in linked}
+    return [found[one] for one in ids if one in found]
+
+
+def counted(batches: Sequence[staging.Batch]) -> Counter[str]:
+    """What was planned, by verdict, and skips and holds also by reason."""
+    found: Counter[str] = Counter()
+    for batch in batches:
+        if batch.aside:
+            continue
+        for plan in batch.plans:
+            found[plan.verdict] += 1
+            if plan.verdict in ("skip", "hold"):
+                found[f"{plan.verdict}.{plan.reason}"] += 1
+    return found
+
+
+def preview(engine: Engine, client: Client, wanted: stored.Wanted) -> previews.Preview:
+    """A dry run of a backfill: what it would do, without a write anywhere. Raises as `preview.of_client`."""
+    pipe = next(one for one in client.pipelines if one.name == wanted.pipeline)
+
+    def pages(ctx: Context) -> Iterator[Sequence[records.Record]]:
+        if wanted.ids is not None:
+            ids, size = list(wanted.ids), max(1, ctx.spec.batch_size)
+            found: Iterator[Sequence[records.Record]] = (
+                read_ids(ctx, ids[start : start + size]) for start in range(0, len(ids), size)
+            )
+        else:
+            since = records.Cursor(wanted.since or model.EPOCH)
+            names = planning.fields_to_read(ctx)
+            found = (page.records for page in ctx.source.pull(ctx.side.stream, since, wanted.until, names))
+        for page in found:
+            yield [
+                one
+                for one in page
+                if (at := planning.at(ctx.spec.occurred_field, one)) is None
+                or (wanted.since or model.EPOCH) <= at <= wanted.until
+            ]
+
+    streams.bound(engine.db, client.name, client.identity)
+    with previews.explained(client.name, pipe.source):
+        (found,) = previews.preview(engine, client, pipe.source, [pipe.name], pages, asked=wanted.ids is not None)
+    return found
