@@ -39,7 +39,7 @@ def test_without_a_daemon_the_command_does_the_work(shop: shops.Shop) -> None:
 def test_a_daemon_executes_it_and_the_command_follows(shop: shops.Shop) -> None:
     old_people(shop, 30)
     with shop.daemon() as daemon:
-        daemon.wait_for(lambda: daemon.lines("run"))
+        daemon.wait_for(lambda: daemon.lines("started"))
         ran = shop.syncd("backfill", "acme", "leads", "--since", "2026-01-01", "--json")
         assert ran.code == 0, ran.err
         assert ran.json()["counts"]["create"] == 30

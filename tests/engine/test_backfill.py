@@ -42,7 +42,9 @@ def people(site: sites.Site, first: int, last: int, *, apart: float = 0.0) -> No
         site.advance(apart)
 
 
-def store(site: sites.Site, since: datetime | None = memory.START, until: datetime | None = None, **more: object) -> int:
+def store(
+    site: sites.Site, since: datetime | None = memory.START, until: datetime | None = None, **more: object
+) -> int:
     wanted = stored.Wanted(sites.CLIENT, "leads", str(CRM), since, until or site.now())
     return stored.create(site.db, replace(wanted, **more), by="ann@host", now=site.now())  # type: ignore[arg-type]  # fields of Wanted
 
