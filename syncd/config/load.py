@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -38,9 +38,8 @@ def load(path: Path) -> models.Settings:
         secrets.expand(document, folder=path.parent)
     document.found.update(listed.found)
     settings = _settings(document, parts)
-    for file in (path, *(path for path, _ in parts.values())):
-        if _is_open(file):
-            _warn_of_passwords(document, settings, str(file))
+    if files := {str(file) for file in (path, *(path for path, _ in parts.values())) if _is_open(file)}:
+        _warn_of_passwords(document, settings, files)
     if document.problems(fatal=True):
         raise errors.UserError(document.problems())
     return settings
@@ -178,12 +177,12 @@ def _system(document: yaml_nodes.Document, path: yaml_nodes.Path, raw: Mapping[s
     return models.System(type=kind, options=options)
 
 
-def _warn_of_passwords(document: yaml_nodes.Document, settings: models.Settings, file: str) -> None:
-    """Passwords that stand literally in this file, which everybody on the machine can read."""
+def _warn_of_passwords(document: yaml_nodes.Document, settings: models.Settings, files: Collection[str]) -> None:
+    """Passwords that stand literally in these files, which everybody on the machine can read."""
     secret = [path for path in _passwords(settings, ()) if "://" not in str(document.at(path))]
     logins = [path for path in document.values if _LOGIN.search(str(document.at(path)))]
     for path in (*secret, *logins):
-        if document.home(path)[0] != file:
+        if document.home(path)[0] not in files:
             continue
         if isinstance(document.at(path), str) and path not in document.secrets and path not in document.unknown:
             document.add(path, "a password in a file that everybody may read", _OPEN, fatal=False)

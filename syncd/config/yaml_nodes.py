@@ -24,6 +24,7 @@ _CORE = "tag:yaml.org,2002:"
 _TAGS = ("str", "int", "float", "bool", "null", "timestamp", "map", "seq", "value")
 _KNOWN_TAGS = frozenset(_CORE + name for name in _TAGS)
 _MERGE_TAG = _CORE + "merge"
+HOME_STEPS = 2  # the length of the paths whose values may stand in files of their own: ("clients", name)
 _MOST_VALUES = 1_000_000  # aliases can make a small file unfold without end
 
 
@@ -77,10 +78,8 @@ class Document:
 
     def home(self, path: Sequence[str | int]) -> tuple[str, Path]:
         """The file in which `path` stands, and the path of that file's own values."""
-        for base, file in self.homes.items():
-            if tuple(path[: len(base)]) == base:
-                return file, base
-        return self.file, ()
+        base = tuple(path[:HOME_STEPS])
+        return (self.homes[base], base) if base in self.homes else (self.file, ())
 
     def name(self, path: Sequence[str | int]) -> str:
         """The path as it is called in its own file."""
@@ -102,7 +101,8 @@ class Document:
     def take(self, other: Document) -> None:
         """Add what another file holds and what is wrong with it."""
         self.keys.update(other.keys)
-        self.values = {**other.values, **self.values}
+        for path, place in other.values.items():
+            self.values.setdefault(path, place)  # what stands around all files has its place in the main one
         self.secrets.update(other.secrets)
         self.unknown |= other.unknown
         self.found.update(other.found)

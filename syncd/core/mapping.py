@@ -155,7 +155,7 @@ def _template(rule: Rule) -> Callable[[records.Fields], str | None] | None:
         return None
     from syncd.core import template  # slow to import, and few mappings have any
 
-    return template.Template(rule.template)
+    return template.compiled(rule.template)
 
 
 def _chosen(rule: Rule, fields: records.Fields) -> str | None:

@@ -7,6 +7,7 @@ other templates, no clock, no chance; filters and methods of texts from a list. 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import jinja2
@@ -136,6 +137,12 @@ def _argument(call: nodes.Call) -> str:
     raise WrongTemplate("`field` takes the name of one field", 'write {{ field("Name of the field") }}')
 
 
+@lru_cache(maxsize=4096)
+def compiled(text: str) -> Template:
+    """The template; compiling takes a millisecond, and each is needed several times. Raises WrongTemplate."""
+    return Template(text)
+
+
 def names(text: str) -> tuple[str, ...]:
     """The fields that a template looks at; raise WrongTemplate where it cannot be used."""
-    return Template(text).names
+    return compiled(text).names
