@@ -113,8 +113,9 @@ class FieldMapping:
         for rule, table, transforms, template in self._plan:
             value = _chosen(rule, fields)
             if value is None:
-                value = _first(rule, fields) if template is None else template(fields)
-                if value is None:
+                if template is None:
+                    value = _first(rule, fields)
+                elif (value := template(fields)) is None:
                     problems.append(("template", f"{rule.target}: the template cannot be filled, or becomes too long"))
                     continue
                 for transform in transforms:
