@@ -9,13 +9,14 @@ import cyclopts
 
 from syncd.cli import session as sessions
 
-SIMULATORS = ("hubspot", "vicidial")
+SIMULATORS = ("hubspot", "salesforce", "vicidial")
 
 
 def mount(app: cyclopts.App) -> None:
     """Add the group."""
     group = cyclopts.App(name="simulate", help="Start a far system on loopback, its data in memory.")
     sessions.add(group, hubspot)
+    sessions.add(group, salesforce)
     sessions.add(group, vicidial)
     app.command(group)
 
@@ -26,6 +27,14 @@ def hubspot(*options: Annotated[str, cyclopts.Parameter(allow_leading_hyphen=Tru
     Example: syncd simulate hubspot --listen 127.0.0.1:8081 --index-lag 5
     """
     return run("hubspot", options)
+
+
+def salesforce(*options: Annotated[str, cyclopts.Parameter(allow_leading_hyphen=True)]) -> int:
+    """A Salesforce org: logins, REST, SOQL, composite, Bulk API 2.0 queries. It has options of its own, see --help.
+
+    Example: syncd simulate salesforce --listen 127.0.0.1:8081
+    """
+    return run("salesforce", options)
 
 
 def vicidial(*options: Annotated[str, cyclopts.Parameter(allow_leading_hyphen=True)]) -> int:
