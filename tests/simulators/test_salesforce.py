@@ -12,6 +12,7 @@ from syncd.simulators import salesforce
 from syncd.simulators.salesforce import logins
 
 APP = {"client_id": logins.APP["id"], "client_secret": logins.APP["secret"]}
+NAMES = "SELECT LastName, Owner.Email FROM Lead WHERE $where ORDER BY LastName"
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 
 
@@ -77,7 +78,7 @@ def test_soql_that_salesforce_refuses_is_refused(org: Org, soql: str, code: str)
     ],
 )
 def test_conditions_select_what_they_say(org: Org, where: str, names: list[str]) -> None:
-    status, told = org.query(" ".join(["SELECT LastName, Owner.Email FROM Lead WHERE", where, "ORDER BY LastName"]))
+    status, told = org.query(NAMES.replace("$where", where))
     assert (status, [row["LastName"] for row in told["records"]]) == (200, names)
 
 
