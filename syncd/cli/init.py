@@ -240,7 +240,8 @@ def _tell(session: sessions.Session, name: str, made: list[Path], secrets: dict[
     for path in made:
         out.line(f"written: {path}")
     for key, credential in secrets.items():
-        out.line(f"secret for {key}: write it into the credential file {credential} (README.md, Set it up)")
+        file = session.config.parent / "credentials" / credential
+        out.line(f"secret for {key}: write it into {file}; in the unit: LoadCredential={credential}:{file}")
     steps = [f"syncd config check --config {session.config}", "syncd db upgrade", f"syncd plan {name}"]
     out.line("Next:")
     for step in steps:

@@ -66,7 +66,10 @@ def _values(settings: models.Settings, client: str, known: Known) -> Iterator[tu
             info = known[target].get(name)
             able = info.values if info else ()
             folded = {value.casefold() for value in able}
-            for place, value in _fixed(("clients", client, "pipelines", kind, "fields", name), spec) if able else ():
+            if not able:
+                continue
+            fixed = _fixed(("clients", client, "pipelines", kind, "fields", name), spec)
+            for place, value in (*fixed, *_translated(client, settings.clients[client].agents, spec)):
                 parts = [value.strip(), *value.strip().split(";")]  # several choices are written a;b
                 if parts[0] in able or all(part in able for part in parts[1:]):
                     continue
@@ -89,6 +92,16 @@ def _fixed(path: yaml_nodes.Path, spec: fields.FieldSpec) -> Iterator[tuple[yaml
     for number, rule in enumerate(spec.rules):
         if rule.value:
             yield (*path, "rules", number, "value"), rule.value
+
+
+def _translated(
+    client: str, agents: Mapping[str, str], spec: fields.FieldSpec
+) -> Iterator[tuple[yaml_nodes.Path, str]]:
+    """The values that the client's agents are translated into; connectors find an owner by an e-mail themselves."""
+    for user, owner in agents.items() if spec.agents else ():
+        value = owner if spec.agents == "owner" else user
+        if "@" not in value:
+            yield ("clients", client, "agents", user), value
 
 
 def _tested(path: yaml_nodes.Path, pipeline: models.Pipeline) -> Iterator[_Named]:

@@ -96,6 +96,18 @@ def test_a_fixed_value_that_the_field_cannot_hold_is_told_in_its_place(bare: sho
     assert f":20:74 {place}.gender.default: the far side writes this value otherwise, did you mean U?" in warned
 
 
+def test_an_agent_whom_the_field_cannot_hold_is_told_in_the_map(bare: shops.Shop) -> None:
+    settings = bare.settings()
+    acme = settings["clients"]["acme"]
+    acme["agents"] = {"M": "o1", "X": "o2", "ann@example.com": "o3"}
+    acme["pipelines"]["leads"]["fields"]["gender"] = {"from": "first_name", "agents": "user"}
+    bare.write(settings)
+    found = [line for line in bare.syncd("config", "check").err.splitlines() if ".agents" in line]
+    assert [line.partition(" clients")[2] for line in found] == [
+        ".acme.agents.X: dialer.leads: gender cannot hold this value – there are: F, M, U"
+    ]
+
+
 def test_a_column_of_the_view_that_the_written_table_lacks_cannot_be_written(bare: shops.Shop) -> None:
     with closing(sqlite3.connect(bare.folder / "crm.db")) as connection, connection:
         connection.execute("CREATE VIEW seen AS SELECT *, lead_status AS shown FROM people")
