@@ -36,7 +36,7 @@ from syncd.engine.parts import Client, Context, Report
 from syncd.engine.run import Engine
 from syncd.sdk import errors, records
 from syncd.store import backfill as stored
-from syncd.store import known, staging, streams
+from syncd.store import backfill_slices, known, staging, streams
 
 log = structlog.get_logger("syncd.engine")
 
@@ -103,7 +103,7 @@ class Slices:
         if pipe is None:
             report.result, report.error = "failed", f"the pipeline {row.pipeline} is not configured any more"
             later = engine.clock() + timedelta(hours=1)
-            stored.postpone(engine.db, number, now=engine.clock(), due_at=later, error=report.error)
+            backfill_slices.postpone(engine.db, number, now=engine.clock(), due_at=later, error=report.error)
             return report
         state = streams.pipeline_states(engine.db, client.name).get(pipe.name, streams.PipelineState())
         if state.is_paused(engine.clock()):
@@ -116,7 +116,7 @@ class Slices:
             words = "; ".join(map(str, error.problems)) if isinstance(error, errors.UserError) else type(error).__name__
             now = engine.clock()
             due_at = now + timedelta(seconds=policy.backoff_seconds(row.failures + 1, first=5.0))
-            stored.postpone(engine.db, number, now=now, due_at=due_at, error=words)
+            backfill_slices.postpone(engine.db, number, now=now, due_at=due_at, error=words)
             raise
         if one.reading is not None and report.result == "ok" and not one.done:
             self._readings[number] = one.reading
@@ -148,10 +148,10 @@ class _Slice:
         if not row.read_to_end:
             try:
                 ended = self._ids(ctx, row) if row.by_id else self._stretch(ctx, row)
-            except stored.Halted:
+            except backfill_slices.Halted:
                 self._halted, ended = True, False
             if ended:
-                stored.to_end(ctx.run, self._number)
+                backfill_slices.to_end(ctx.run, self._number)
         else:
             ended = True
         if not self._deliver(ctx):
@@ -163,7 +163,7 @@ class _Slice:
 
     def _nobody_came_between(self, ctx: Context) -> bool:
         """Whether this slice's run is the next one of the stream after the run that read last."""
-        return self.reading is not None and stored.run_before(ctx.run) == self.reading.run_id
+        return self.reading is not None and backfill_slices.run_before(ctx.run) == self.reading.run_id
 
     def _deliver(self, ctx: Context) -> bool:
         """Deliver what is staged; False where the guard stopped it, which ends the slice."""
@@ -177,7 +177,7 @@ class _Slice:
             ctx.report.result = "paused"
             return False
         if passes:
-            stored.let_pass(ctx.run, self._number)
+            backfill_slices.let_pass(ctx.run, self._number)
         find_first = streams.first_read_at(ctx.db, ctx.client.name) is None
         with ctx.asking(self._pipe.target.role, self._pipe.name):
             deliver.deliver(ctx, self._pipe, find_first=find_first)
@@ -185,7 +185,9 @@ class _Slice:
 
     def _end(self, ctx: Context, result: str, *, done: bool = False, error: str = "") -> None:
         counts = {"failed": ctx.report.failed, "newly_held": ctx.report.held}
-        stored.turn_ended(ctx.run, self._number, now=ctx.clock(), result=result, counts=counts, done=done, error=error)
+        backfill_slices.turn_ended(
+            ctx.run, self._number, now=ctx.clock(), result=result, counts=counts, done=done, error=error
+        )
         if done:
             log.info("backfill done", client=ctx.client.name, pipeline=self._pipe.name, backfill=self._number)
 
@@ -207,7 +209,7 @@ class _Slice:
                 self.reading = None
                 return True
             ids = [record.id for record in part.some]
-            again = stored.seen(ctx.db, self._number, ids)
+            again = backfill_slices.seen(ctx.db, self._number, ids)
             fresh = [record for record in part.some if record.id not in again]
             if fresh or (part.position is not None and (position is None or part.position.at > position.at)):
                 position = self._store(ctx, row, fresh, part, position)
@@ -224,7 +226,7 @@ class _Slice:
         position: records.Cursor | None,
     ) -> records.Cursor | None:
         """Plan a part and store it with the position; returns the position that stands now."""
-        step = stored.Step()
+        step = backfill_slices.Step()
         if part.position is None:  # in the middle of a page: the position waits, all that was read is remembered
             step.seen = [record.id for record in fresh]
         else:
@@ -245,7 +247,7 @@ class _Slice:
 
     def _ids(self, ctx: Context, row: stored.Backfill) -> bool:
         """Read the next of the ids that were asked for; returns whether none is left."""
-        wanted = stored.asked(ctx.db, self._number, SLICE)
+        wanted = backfill_slices.asked(ctx.db, self._number, SLICE)
         size = max(1, ctx.spec.batch_size)
         for start in range(0, len(wanted), size):
             if ctx.stopping():
@@ -254,20 +256,20 @@ class _Slice:
             found = read_ids(ctx, ids)
             inside = [record for record in found if self._inside(ctx, row, record)]
             there = {record.id for record in found}
-            step = stored.Step(read=[one for one in ids if one in there])
+            step = backfill_slices.Step(read=[one for one in ids if one in there])
             step.unknown = [one for one in ids if one not in there]
             step.counts.update({"unknown": len(step.unknown), "outside": len(found) - len(inside)})
             self._stage(ctx, inside, step, asked=True)
         return len(wanted) < SLICE
 
-    def _stage(self, ctx: Context, page: Sequence[records.Record], step: stored.Step, *, asked: bool) -> None:
+    def _stage(self, ctx: Context, page: Sequence[records.Record], step: backfill_slices.Step, *, asked: bool) -> None:
         batches = planning.plan_page(ctx, page, self._started, again=True, asked=asked, backfill=True)
         step.counts.update(read=len(page))
         step.counts.update(counted(batches))
         step.updates, step.removes = step.counts["update"], step.counts["remove"]
 
         ctx.run.count("records", len(page))
-        staging.stage(ctx.run, batches, None, ctx.clock(), also=stored.advancing(self._number, step))
+        staging.stage(ctx.run, batches, None, ctx.clock(), also=backfill_slices.advancing(self._number, step))
 
     def failed(self, ctx: Context, error: Exception) -> None:
         """What an error means for the next slice."""
@@ -276,12 +278,12 @@ class _Slice:
         row = stored.one(ctx.db, self._number)
         counts = {"failed": report.failed, "newly_held": report.held}
         if isinstance(error, errors.AuthFailed | model.WrongKey):
-            stored.note(ctx.run, self._number, counts)
+            backfill_slices.note(ctx.run, self._number, counts)
             failure.note(ctx, error)
             return
         if ctx.is_paused(self._pipe):  # the fence: the operator paused it in the middle
             report.result = "paused"
-            stored.turn_ended(ctx.run, self._number, now=now, result="paused", counts=counts)
+            backfill_slices.turn_ended(ctx.run, self._number, now=now, result="paused", counts=counts)
             return
         due_at = now + timedelta(seconds=policy.backoff_seconds(row.failures + 1, first=5.0))
         if isinstance(error, errors.QuotaExhausted):
@@ -298,7 +300,7 @@ class _Slice:
             error=type(error).__name__,
             why=report.error,
         )
-        stored.turn_ended(
+        backfill_slices.turn_ended(
             ctx.run,
             self._number,
             now=now,
