@@ -1,0 +1,190 @@
+"""Reads people: all by list, changes by search in frozen windows, archived and merged ones as deleted.
+
+A window is a span of whole milliseconds. Inside it records come in the order of their ids, each page asking for ids
+above the last, so ties and more than 10,000 rows lose nothing; the cursor stays at the window's start until its last
+page. A window with more than 10,000 rows is split as long as it has two milliseconds, so that a crash repeats little.
+Search's index lags, so it only names records: their values are read by id.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from syncd.sdk import errors, records
+from syncd_hubspot.api import Api, NotThere, Refused
+from syncd_hubspot.options import Options
+from syncd_hubspot.schema import Schema
+
+MOST_IN_WINDOW = 10_000
+SEARCH_PAGE = 200
+BATCH = 100
+MERGED = "hs_merged_object_ids"
+_FIRST_LOAD_BEFORE = datetime(2000, 1, 1, tzinfo=UTC)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def chunks(items: Sequence[str], size: int = BATCH) -> Iterator[Sequence[str]]:
+    """The items in pieces of at most `size`."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+def _ms(moment: datetime) -> int:
+    return (moment - _EPOCH) // timedelta(milliseconds=1)
+
+
+def _moment(milliseconds: int) -> datetime:
+    return _EPOCH + timedelta(milliseconds=milliseconds)
+
+
+class Reader:
+    """Reads one object type."""
+
+    def __init__(self, api: Api, schema: Schema, options: Options) -> None:
+        self._api = api
+        self._schema = schema
+        self._options = options
+        self._kind = options.object
+        self._archived_at: float | None = None
+
+    def modified_name(self) -> str:
+        """The property that holds the time of the last change: contacts have one of their own."""
+        return "lastmodifieddate" if self._kind in ("contacts", "0-1") else "hs_lastmodifieddate"
+
+    def _names(self, fields: Sequence[str]) -> list[str]:
+        known = self._schema.properties(self._kind)
+        wanted = [*fields] or [*known]
+        own = [self.modified_name(), *([MERGED] if MERGED in known else [])]
+        return list(dict.fromkeys([*wanted, *own]))
+
+    def pull(self, since: records.Cursor | None, until: datetime, fields: Sequence[str]) -> Iterator[records.Page]:
+        """See `protocol.Connector.pull`."""
+        names = self._names(fields)
+        first = since is None or since.at < _FIRST_LOAD_BEFORE
+        floor = _EPOCH if since is None else since.at
+        if first:
+            yield from self._listed(names, floor, until)
+        now = time.monotonic()
+        due = self._archived_at is None or now - self._archived_at >= self._options.archived_seconds
+        if due and not first:
+            for number, page in enumerate(self._list(archived="true")):
+                gone = [records.Record(one["id"], {}, None, deleted=True) for one in page]
+                yield records.Page(gone, records.Cursor(floor, f"archived {number}"))
+            self._archived_at = now
+        if not first:
+            yield from self._searched(names, floor, until)
+
+    def _list(self, **query: str) -> Iterator[list[dict[str, Any]]]:
+        after: dict[str, str] = {}
+        while True:
+            answer = self._api.get(self._api.objects(self._kind), limit=str(BATCH), **query, **after)
+            yield answer["results"]
+            following = ((answer.get("paging") or {}).get("next") or {}).get("after")
+            if following is None:
+                return
+            if after.get("after") == following:
+                raise errors.ContractViolation("HubSpot's list gives the same cursor twice")
+            after = {"after": following}
+
+    def _listed(self, names: Sequence[str], floor: datetime, until: datetime) -> Iterator[records.Page]:
+        pages = self._list(properties=",".join(names))
+        for number, page in enumerate(pages):
+            found = [record for one in page for record in self._records(one)]
+            yield records.Page(found, records.Cursor(floor, f"list {number}"))
+        yield records.Page([], records.Cursor(until))
+
+    def _searched(self, names: Sequence[str], since: datetime, until: datetime) -> Iterator[records.Page]:
+        windows = [(_ms(since), _ms(until))]
+        while windows:
+            first, last = windows.pop()
+            answer = self._search(first, last, "0")
+            if answer["total"] > MOST_IN_WINDOW and last > first:
+                middle = (first + last) // 2
+                windows += [(middle + 1, last), (first, middle)]
+                continue
+            start, end = max(since, _moment(first)), min(until, max(since, _moment(last)))
+            highest = 0
+            for number in itertools.count():
+                ids = [one["id"] for one in answer["results"]]
+                if ids and max(map(int, ids)) <= highest:
+                    raise errors.ContractViolation("HubSpot's search does not advance by hs_object_id")
+                highest = max([highest, *map(int, ids)])
+                found = self._fresh(ids, names)
+                if len(ids) < SEARCH_PAGE:
+                    at_end = until if not windows else end
+                    yield records.Page(found, records.Cursor(at_end, f"window {first} end"))
+                    break
+                yield records.Page(found, records.Cursor(start, f"window {first} {number}"))
+                answer = self._search(first, last, str(highest))
+
+    def _search(self, first: int, last: int, after_id: str) -> Any:
+        name = self.modified_name()
+        filters = [
+            {"propertyName": name, "operator": "GTE", "value": str(first)},
+            {"propertyName": name, "operator": "LTE", "value": str(last)},
+            {"propertyName": "hs_object_id", "operator": "GT", "value": after_id},
+        ]
+        body = {
+            "filterGroups": [{"filters": filters}],
+            "sorts": [{"propertyName": "hs_object_id", "direction": "ASCENDING"}],
+            "properties": ["hs_object_id"],
+            "limit": SEARCH_PAGE,
+        }
+        return self._api.ask(self._api.objects(self._kind, "/search"), body, search=True)
+
+    def _fresh(self, ids: Sequence[str], names: Sequence[str]) -> list[records.Record]:
+        """The records of these ids as they are now; those that are gone, or merged into another, as deleted."""
+        found: dict[str, records.Record] = {}
+        for part in chunks(ids):
+            for one in self.batch_read(self._kind, part, names):
+                for record in self._records(one):
+                    found[record.id] = record
+        gone = [records.Record(asked, {}, deleted=True) for asked in ids if asked not in found]
+        return [*found.values(), *gone]
+
+    def batch_read(
+        self, kind: str, ids: Sequence[str], names: Sequence[str], id_property: str | None = None
+    ) -> list[dict[str, Any]]:
+        """The objects of at most 100 ids that exist. Raises AuthFailed, RetryLater, QuotaExhausted."""
+        body: dict[str, Any] = {"inputs": [{"id": one} for one in ids], "properties": list(names)}
+        if id_property is not None:
+            body["idProperty"] = id_property
+        try:
+            found: list[dict[str, Any]] = self._api.ask(self._api.objects(kind, "/batch/read"), body)["results"]
+        except NotThere:
+            return []
+        except Refused:
+            raise errors.RetryLater(f"HubSpot refuses to read {kind} by id; see `syncd config check`") from None
+        return found
+
+    def get(self, ids: Sequence[str], fields: Sequence[str]) -> list[records.Record]:
+        """The records of these ids; an id that was merged into another's leads to nothing."""
+        numbers = [one for one in dict.fromkeys(ids) if one.isdecimal()]
+        found = [record for part in chunks(numbers) for record in self._read_some(part, fields)]
+        return [record for record in found if record.id in numbers]
+
+    def _read_some(self, ids: Sequence[str], fields: Sequence[str]) -> list[records.Record]:
+        names = self._names(fields)
+        return [self._record(self._kind, one, self.modified_name()) for one in self.batch_read(self._kind, ids, names)]
+
+    def _records(self, one: Mapping[str, Any]) -> list[records.Record]:
+        """An object, and those that were merged into it as deleted."""
+        record = self._record(self._kind, one, self.modified_name())
+        merged = (record.fields.get(MERGED) or "").split(";")
+        losers = [records.Record(old, {}, record.modified, deleted=True) for old in merged if old and old != record.id]
+        return [record, *losers]
+
+    def _record(self, kind: str, one: Mapping[str, Any], modified_name: str) -> records.Record:
+        fields = self._schema.read(kind, one["properties"])
+        stamp = fields.get(modified_name)
+        modified = records.instant(stamp) if stamp else None
+        return records.Record(str(one["id"]), fields, modified, deleted=bool(one.get("archived")))
+
+    def calls(self, values: Sequence[str], names: Sequence[str], key_property: str | None) -> list[records.Record]:
+        """Calls by id, or by the value of their unique property."""
+        found = [one for part in chunks(list(values)) for one in self.batch_read("calls", part, names, key_property)]
+        return [self._record("calls", one, "hs_lastmodifieddate") for one in found]
