@@ -164,8 +164,8 @@ class Reader:
     def get(self, ids: Sequence[str], fields: Sequence[str]) -> list[records.Record]:
         """The records of these ids; an id that was merged into another's leads to nothing."""
         numbers = [one for one in dict.fromkeys(ids) if one.isdecimal()]
-        found = [record for part in chunks(numbers) for record in self._read_some(part, fields)]
-        return [record for record in found if record.id in numbers]
+        found = {record.id: record for part in chunks(numbers) for record in self._read_some(part, fields)}
+        return [found[one] for one in numbers if one in found]
 
     def _read_some(self, ids: Sequence[str], fields: Sequence[str]) -> list[records.Record]:
         names = self._names(fields)

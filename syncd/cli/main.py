@@ -25,6 +25,7 @@ from syncd.cli import (
     plan,
     run,
     session,
+    setup,
     simulate,
     status,
 )
@@ -47,7 +48,7 @@ app = cyclopts.App(
     help_format="plaintext",
     default_parameter=cyclopts.Parameter(negative=()),
 )
-for _group in (run, plan, status, held, pause, backfill, db, config, fields, init, simulate, demo):
+for _group in (run, plan, status, held, pause, backfill, db, config, setup, fields, init, simulate, demo):
     _group.mount(app)
 app.meta.group_parameters = cyclopts.Group("Everywhere", sort_key=0)
 

@@ -64,7 +64,7 @@ class Tree:
 def comparable(definition: Property, value: str) -> Comparable:
     """A value as search compares it: numbers and instants by size, texts without regard to case."""
     if definition.type in ("number", "datetime", "date"):
-        return float(value) if _is_number(value) else _epoch_ms(value)
+        return float(value) if value.isdecimal() or _is_number(value) else _epoch_ms(value)
     return value.lower()
 
 

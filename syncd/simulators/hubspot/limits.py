@@ -18,6 +18,15 @@ class Limits:
         self._day = ""
         self._today = 0
 
+    def headers(self) -> dict[str, str]:
+        """What answers say of the daily budget."""
+        if not self.daily:
+            return {}
+        return {
+            "X-HubSpot-RateLimit-Daily": str(self.daily),
+            "X-HubSpot-RateLimit-Daily-Remaining": str(max(0, self.daily - self._today)),
+        }
+
     def count(self, now: float, zone: str, *, is_search: bool) -> None:
         """Count one request of this moment; raise Refusal (HTTP 429) if it is one too many."""
         day = datetime.datetime.fromtimestamp(now, ZoneInfo(zone)).strftime("%Y-%m-%d")

@@ -25,6 +25,10 @@ class Refusal(Exception):
         self.extra: Json = {}
         self.headers: Mapping[str, str] = {}
 
+    def breaks_rule(self) -> bool:
+        """Whether a validation rule of the portal refuses."""
+        return any(error.get("code") == "FAILED_VALIDATION" for error in self.errors)
+
     def row(self, trace: str | None) -> Json:
         """As one error of a 207 answer."""
         context = dict(self.context)

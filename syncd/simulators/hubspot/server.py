@@ -115,7 +115,8 @@ class Simulator(Server[Routed]):
 
     def _dated(self, answer: HttpAnswer) -> HttpAnswer:
         return dataclasses.replace(
-            answer, headers={**answer.headers, "Date": formatdate(self.world.now(), usegmt=True)}
+            answer,
+            headers={**answer.headers, **self.limits.headers(), "Date": formatdate(self.world.now(), usegmt=True)},
         )
 
     def _run(self, asked: Asked[Routed], *, first_fails: bool) -> Reply:
