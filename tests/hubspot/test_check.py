@@ -67,7 +67,8 @@ def test_the_command_shows_the_step_and_makes_it_only_when_agreed(tmp_path: Path
         config.chmod(0o600)
 
         def setup(*more: str) -> tuple[int, dict[str, object]]:
-            command = [Path(sysconfig.get_path("scripts"), "syncd").as_posix(), "--config", str(config), "--json", "setup", "acme"]
+            program = Path(sysconfig.get_path("scripts"), "syncd").as_posix()
+            command = [program, "--config", str(config), "--json", "setup", "acme"]
             ended = subprocess.run(
                 [*command, *more], capture_output=True, text=True, check=False, timeout=60, stdin=subprocess.DEVNULL
             )
