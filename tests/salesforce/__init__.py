@@ -1,0 +1,1 @@
+"""The Salesforce connector against the simulated org, over HTTP."""
