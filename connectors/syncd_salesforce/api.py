@@ -1,7 +1,7 @@
 """Requests to one org: one token for all threads and streams of the process, one refresh at a time, one retry.
 
-simple-salesforce's own refresh repeats without end (its issue 804) and loses headers, so it only ever gets a session id;
-logging in again is done here.
+simple-salesforce's own refresh repeats without end (its issue 804) and loses headers, so it only ever gets a session
+id; logging in again is done here.
 """
 
 from __future__ import annotations

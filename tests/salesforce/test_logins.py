@@ -74,7 +74,7 @@ def test_a_missing_key_field_and_a_wrong_condition_are_found(site: Site) -> None
     "given", [{"client_id": "x"}, {"url": "http://acme.my.salesforce.com"}, {"where": "A = 'x' LIMIT 1", **OLD}]
 )
 def test_options_that_cannot_work_are_refused(given: dict[str, str]) -> None:
-    with pytest.raises(ValueError, match="login|salesforce.com|condition"):
+    with pytest.raises(ValueError, match=r"login|salesforce\.com|condition"):
         SalesforceOptions.model_validate({"url": "https://acme.my.salesforce.com", **given})
 
 
