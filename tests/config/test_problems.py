@@ -143,7 +143,7 @@ def test_a_mapping_that_cannot_be_meant_is_refused_with_the_right_way_to_write_i
         ("{type: vicidial, url: 'http://x', user: ab, password: a}", "leads: {start: now, fields: {phone_number: a}}",
          "3:17 clients.acme.crm.type: vicidial is a dialer – it belongs under `dialer:`"),
         ("{}", "leads: {start: now, fields: {phone_number: a}}",
-         "3:5 clients.acme.crm.type: the connector's type is missing – write one of: memory"),
+         "3:5 clients.acme.crm.type: the connector's type is missing – write one of: hubspot"),
         ("{type: memory, tpye: x}", "leads: {start: now, fields: {phone_number: a}}",
          "3:25 clients.acme.crm.tpye: unknown key, did you mean type?"),
         ("{type: memory}", "calls: {start: now, fields: {call_key: uniqueid}}",

@@ -23,7 +23,7 @@ def names(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
 def test_every_import_name_starts_with_syncd(names: set[str]) -> None:
     top = {name.split("/")[0] for name in names}
     installed = {name for name in top if not name.endswith(".dist-info")}
-    assert installed == {"syncd", "syncd_hubspot", "syncd_sql", "syncd_vicidial"}
+    assert installed == {"syncd", "syncd_hubspot", "syncd_salesforce", "syncd_sql", "syncd_vicidial"}
 
 
 def test_the_migrations_are_inside(names: set[str]) -> None:
