@@ -124,9 +124,9 @@ class Reader:
     def _search(self, first: int, last: int, after_id: str) -> Any:
         name = self.modified_name()
         filters = [
+            {"propertyName": "hs_object_id", "operator": "GT", "value": after_id},
             {"propertyName": name, "operator": "GTE", "value": str(first)},
             {"propertyName": name, "operator": "LTE", "value": str(last)},
-            {"propertyName": "hs_object_id", "operator": "GT", "value": after_id},
         ]
         body = {
             "filterGroups": [{"filters": filters}],
