@@ -48,10 +48,7 @@ class Budget:
                 self.used, self.total, self._known_at = int(found[1]), int(found[2]), time.monotonic()
 
     def exhausted(self) -> errors.QuotaExhausted:
-        """The org refuses requests: remember it and return the error."""
-        with self._lock:
-            self.total = self.total or 1
-            self.used, self._known_at = self.total, time.monotonic()
+        """The error for a request that the org refused; its answer's header has told how things stand."""
         return self._error("the org's daily API requests are used up")
 
     def check(self) -> None:

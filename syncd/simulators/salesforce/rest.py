@@ -34,9 +34,8 @@ def kind(request: HttpRequest) -> str:
         return "composite"
     if parts[0] == "sobjects":
         return "describe" if parts[-1] == "describe" else "sobject"
-    return {"services/oauth2/token": "token"}.get(
-        rest.strip("/"), "soap" if "Soap" in rest else parts[-1] or "versions"
-    )
+    names = {"services/oauth2/token": "token", "services/data": "versions"}
+    return names.get(rest.strip("/"), "soap" if "Soap" in rest else parts[-1])
 
 
 def answer(world: World, queries: Queries, request: HttpRequest) -> HttpAnswer:
