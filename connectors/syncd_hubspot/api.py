@@ -100,9 +100,9 @@ class Api:
         """JSON of a read. Raises AuthFailed, RetryLater, QuotaExhausted, Refused, NotThere."""
         return self._read("GET", path, None, list(query.items()))
 
-    def ask(self, path: str, body: Json, *, search: bool = False) -> Any:
+    def ask(self, path: str, body: Json, *, search: bool = False, urgent: bool = False) -> Any:
         """JSON of a read by POST. Raises as `get`."""
-        return self._read("POST", path, body, [], search=search)
+        return self._read("POST", path, body, [], search=search, urgent=urgent)
 
     def _read(self, method: str, path: str, body: Json | None, query: list[tuple[str, str]], **how: bool) -> Any:
         try:

@@ -147,14 +147,23 @@ class Reader:
         return [*found.values(), *gone]
 
     def batch_read(
-        self, kind: str, ids: Sequence[str], names: Sequence[str], id_property: str | None = None
+        self,
+        kind: str,
+        ids: Sequence[str],
+        names: Sequence[str],
+        id_property: str | None = None,
+        *,
+        urgent: bool = False,
     ) -> list[dict[str, Any]]:
-        """The objects of at most 100 ids that exist. Raises AuthFailed, RetryLater, QuotaExhausted."""
+        """The objects of at most 100 ids that exist. `urgent`: it may use the reserve. Raises AuthFailed, RetryLater,
+        QuotaExhausted."""
         body: dict[str, Any] = {"inputs": [{"id": one} for one in ids], "properties": list(names)}
         if id_property is not None:
             body["idProperty"] = id_property
         try:
-            found: list[dict[str, Any]] = self._api.ask(self._api.objects(kind, "/batch/read"), body)["results"]
+            found: list[dict[str, Any]] = self._api.ask(self._api.objects(kind, "/batch/read"), body, urgent=urgent)[
+                "results"
+            ]
         except NotThere:
             return []
         except Refused:
@@ -162,14 +171,15 @@ class Reader:
         return found
 
     def get(self, ids: Sequence[str], fields: Sequence[str]) -> list[records.Record]:
-        """The records of these ids; an id that was merged into another's leads to nothing."""
+        """The records of these ids; an id that was merged into another's leads to nothing. It may use the reserve:
+        what is urgent is looked at before it is written."""
         numbers = [one for one in dict.fromkeys(ids) if one.isdecimal()]
-        found = {record.id: record for part in chunks(numbers) for record in self._read_some(part, fields)}
+        found = {record.id: record for part in chunks(numbers) for record in self._read_some(part, fields, urgent=True)}
         return [found[one] for one in numbers if one in found]
 
-    def _read_some(self, ids: Sequence[str], fields: Sequence[str]) -> list[records.Record]:
-        names = self._names(fields)
-        return [self._record(self._kind, one, self.modified_name()) for one in self.batch_read(self._kind, ids, names)]
+    def _read_some(self, ids: Sequence[str], fields: Sequence[str], *, urgent: bool = False) -> list[records.Record]:
+        found = self.batch_read(self._kind, ids, self._names(fields), urgent=urgent)
+        return [self._record(self._kind, one, self.modified_name()) for one in found]
 
     def _records(self, one: Mapping[str, Any]) -> list[records.Record]:
         """An object, and those that were merged into it as deleted."""

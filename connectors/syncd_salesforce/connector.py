@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from syncd.sdk import errors, protocol
 from syncd.sdk.records import Change, Cursor, FieldInfo, Fields, Outcome, Page, Record, StreamSpec, SyncKey
-from syncd_salesforce import checking, objects
+from syncd_salesforce import budget, checking, objects
 from syncd_salesforce.api import Api
 from syncd_salesforce.options import SalesforceOptions
 from syncd_salesforce.reading import Reader
@@ -63,10 +63,12 @@ class SalesforceConnector:
         yield from self._reader.pull(since, until, fields)
 
     def get(self, stream: str, ids: Sequence[str], fields: Sequence[str] = ()) -> list[Record]:
-        """See `reading.Reader.get`; Tasks by id."""
-        if stream == "leads":
-            return self._reader.get(ids, fields)
-        return self._tasks(f"Id IN ({', '.join(map(objects.quoted, ids))})", fields) if ids else []
+        """See `reading.Reader.get`; Tasks by id. It may use the reserve: what is urgent is looked at before it is
+        written."""
+        with budget.urgent():
+            if stream == "leads":
+                return self._reader.get(ids, fields)
+            return self._tasks(f"Id IN ({', '.join(map(objects.quoted, ids))})", fields) if ids else []
 
     def find(self, stream: str, key: SyncKey, near: Fields) -> list[Record]:
         """The Tasks with that key. Leads are never created here, so none carries a key."""

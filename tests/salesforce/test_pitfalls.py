@@ -192,3 +192,4 @@ def test_the_reserve_is_for_urgent_changes(site: Site) -> None:
     assert isinstance(ordinary.error, errors.QuotaExhausted)
     assert urgent.error is None
     assert site.world.used == before + 1
+    assert connector.get("leads", [second], ["DoNotCall"]), "what is urgent is looked at before it is written"
