@@ -19,6 +19,7 @@ _KINDS: Mapping[str, faulty.Kind] = {
     "timeout_before": "lost_before",
     "timeout_after": "lost_after",
     "refused": "refused",
+    "late": "late",
 }
 _NO_HTTP = "memory answers without HTTP"
 _CRM = {

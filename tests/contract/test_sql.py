@@ -131,11 +131,13 @@ class FarSql:
                 owner.rollback()
             return
         if self.crm.kind == "sqlite":
-            made = "CREATE TRIGGER refuses BEFORE INSERT ON calls BEGIN SELECT RAISE(ABORT, 'no'); END"
+            event = "INSERT" if stream == "calls" else "UPDATE"
+            made = f"CREATE TRIGGER refuses BEFORE {event} ON {stream} BEGIN SELECT RAISE(ABORT, 'no'); END"
             undone = "DROP TRIGGER refuses"
         else:
-            made = "ALTER TABLE calls ADD CONSTRAINT refuses CHECK (note <> 'Kanarienvogel')"
-            undone = "ALTER TABLE calls DROP CONSTRAINT refuses"
+            text = _STREAMS[stream].text
+            made = f"ALTER TABLE {stream} ADD CONSTRAINT refuses CHECK ({text} <> 'Kanarienvogel')"
+            undone = f"ALTER TABLE {stream} DROP CONSTRAINT refuses"
         self.crm.run(made)
         yield
         self.crm.run(undone)

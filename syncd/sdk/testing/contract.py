@@ -12,7 +12,7 @@ import pytest
 
 from syncd.sdk import errors, fence, protocol, records
 from syncd.sdk.testing import contract_tools as tools
-from syncd.sdk.testing.contract_far import ABILITIES, TROUBLES, FarSide
+from syncd.sdk.testing.contract_far import ABILITIES, TROUBLES, WRITTEN, FarSide
 from syncd.sdk.testing.contract_reading import Reading
 from syncd.sdk.testing.contract_trouble import Troubles
 from syncd.sdk.testing.contract_writing import Writing
@@ -47,6 +47,7 @@ class ConnectorContract(Reading, Writing, Troubles):
             assert any(not every for every, _ in spec.overlaps), f"{name}: no overlap applies to each run"
             assert spec.find_lag_seconds >= 0
         unknown = set(far.without) - set(ABILITIES) - set(TROUBLES)
+        unknown -= {f"{kind} {action}" for kind in TROUBLES for action in WRITTEN}
         assert not unknown, f"unknown abilities are excused: {unknown}"
         assert all(far.without.values()), "an excuse needs its reason"
         assert far.secrets or "secrets" in far.without, "name the secret that connectors are given"

@@ -33,12 +33,17 @@ Trouble = Literal[
     "timeout_before",
     "timeout_after",
     "refused",  # no connection
+    "late",  # no answer, and it is applied some time later, within the find lag
+    "cut",  # applied, but only a part of the answer arrives
 ]
 TROUBLES: tuple[Trouble, ...] = get_args(Trouble)
+# Those after which the far side has the write.
+APPLIED: frozenset[Trouble] = frozenset({"500_after", "reset_after", "timeout_after", "late", "cut"})
 RETRY_AFTER_SECONDS = 7
 
 Action = Literal["enter", "change", "delete", "get", "create", "update", "remove"]
-# What may be excused beside troubles, and what it means to have it.
+WRITTEN: tuple[Action, ...] = ("create", "update")
+# What may be excused beside troubles, and beside troubles of one action ("422 update"), and what it means to have it.
 ABILITIES: Mapping[str, str] = {
     "stamp": "enter() gives records any time of last change",
     "pass_time": "pass_time() moves the far clock",
@@ -54,10 +59,12 @@ class Stream:
     """What the suite may do with one stream.
 
     `does`: what the far side (enter, change, delete: behind the connector's back) and the connector (get, create,
-    update, remove) can do. `text`: a field of free text of 40 characters or more. `clear`: a field that can be emptied.
+    update, remove) can do. `text`: a field of free text of 40 characters or more (20, if the stream is only read).
+    `clear`: a field that can be emptied.
     `typed`: fields and values that must be read as they were written ("true", "2.5", an instant). `refused`: fields
     with values that the far side never takes. `page_size`: records of one page as the far side is set up; small.
-    `lag_seconds`: how much later than its time of change a record can be read.
+    `page_seconds`: where a page is a stretch of time instead, how long it is; the suite then enters records so far
+    apart. `lag_seconds`: how much later than its time of change a record can be read.
     """
 
     does: frozenset[Action]
@@ -66,6 +73,7 @@ class Stream:
     typed: Mapping[str, str] = field(default_factory=dict)
     refused: Mapping[str, str] | None = None
     page_size: int = 3
+    page_seconds: float = 1.0
     lag_seconds: float = 0.0
 
 

@@ -62,6 +62,13 @@ def past(connector: protocol.Connector, seconds: float = 120.0) -> datetime:
     return (connector.clock() - timedelta(seconds=seconds)).replace(microsecond=0)
 
 
+def moments(far: FarSide, connector: protocol.Connector, stream: str) -> tuple[datetime, timedelta]:
+    """A moment in the past, and how far apart records must be to fall into different pages, if pages are stretches of
+    time; four such steps lead to no future."""
+    apart = timedelta(seconds=far.streams[stream].page_seconds)
+    return past(connector, 120.0 + 4 * apart.total_seconds()), apart
+
+
 def pages(
     far: FarSide,
     connector: protocol.Connector,

@@ -167,15 +167,16 @@ class Server(abc.ABC, Generic[D]):
             connection.closing = True
             if not connection.busy:
                 connection.shut()
-        self._later(seconds, self._listen_again)
+        self._later(seconds, self.listen_again)
 
-    def _listen_again(self) -> None:
+    def listen_again(self) -> None:
+        """End `refuse_for` now; no harm where it is over."""
         with self._meter:
-            if self.stopping.is_set():
+            if self.stopping.is_set() or self._listening.is_set():
                 return
             bound, self._listener = self._listener, self._listen()
-        bound.close()
-        self._listening.set()
+            bound.close()
+            self._listening.set()
 
     def _later(self, seconds: float, action: Any) -> None:
         def wait() -> None:

@@ -65,7 +65,10 @@ class Simulator(Server[Pairs]):
         return {**super().commands(), **control.commands(self)}
 
     def fault(self, kind: str, asked: Asked[Pairs]) -> HttpAnswer:
-        """A refused login."""
+        """A refused login, or a proxy in front of the server that has enough."""
+        if kind in faults.PROXY:
+            headers = {"Retry-After": str(faults.BUSY_SECONDS)} if kind == "busy" else {}
+            return HttpAnswer(429, b"<html><body>Too Many Requests</body></html>\n", headers=headers)
         parameters = dict(asked.detail)
         user, password = parameters.get("user", ""), parameters.get("pass", "")
         if asked.request.path == export.PATH:
