@@ -161,7 +161,7 @@ class Api:
         if headers.get(_REMAINING, "").isdecimal():
             self._remaining = int(headers[_REMAINING]), _midnight(datetime.now(UTC), self._zone_known())
         try:
-            return (json.loads(answer.data) if answer.data else None), headers
+            return (None if answer.status == 204 else json.loads(answer.data or "")), headers
         except ValueError:
             raise errors.Ambiguous("HubSpot gives an answer that is not JSON") from None
 

@@ -184,6 +184,8 @@ class Api:
             return str(SalesforceLogin(**given)[0])
         except SalesforceAuthenticationFailed as error:
             code = str(error.code or "")[:40]
+            if code.isdecimal() and not 400 <= int(code) < 500:  # a bad day of the server's, or of a proxy's
+                raise errors.RetryLater(f"the login is answered with HTTP {code}") from None
             fix = "check the login in the configuration and the connected app in Setup"
             raise errors.AuthFailed(f"Salesforce refuses the login: {code}", fix=fix) from None
         except errors.Ambiguous as error:

@@ -89,6 +89,9 @@ class Leads:
 
     def _lead(self, lead_id: str, wanted: frozenset[str]) -> records.Record | None:
         answer = self._api.read("lead_all_info", {"lead_id": lead_id, "header": "YES"})
+        if not answer.strip():
+            # asked column by column such a server would give a lead of which every field is blank
+            raise errors.RetryLater("lead_all_info gives an empty answer")
         lead = all_info.parse(answer, lead_id)
         if lead is None and answer.lstrip().startswith("ERROR"):
             line = answers.parse(answer)[-1]

@@ -50,6 +50,7 @@ _FAULTS: Mapping[str, str] = {
     "timeout_after": "timeout_after",
     "late": "late:0.2",
     "cut": "truncated",
+    "empty": "empty",
 }
 
 

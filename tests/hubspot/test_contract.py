@@ -32,6 +32,9 @@ _FAULTS: Mapping[str, str] = {
     "reset_after": "reset_after",
     "timeout_before": "timeout_before",
     "timeout_after": "timeout_after",
+    "late": "late:0.1",
+    "cut": "truncated",
+    "empty": "empty",
 }
 _EVERY = {"unauthorized", "forbidden", "busy_bare", "used_up"}
 
@@ -112,6 +115,7 @@ class Far:
     def pass_time(self, seconds: float) -> None:
         with self._sim.world.lock:
             self._sim.world.offset_seconds += seconds
+        assert self._sim.wait_for_late(10)
 
     def requests(self) -> int:
         return sum(self._sim.functions.values())

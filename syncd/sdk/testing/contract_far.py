@@ -35,10 +35,11 @@ Trouble = Literal[
     "refused",  # no connection
     "late",  # no answer, and it is applied some time later, within the find lag
     "cut",  # applied, but only a part of the answer arrives
+    "empty",  # applied, but the answer says nothing
 ]
 TROUBLES: tuple[Trouble, ...] = get_args(Trouble)
 # Those after which the far side has the write.
-APPLIED: frozenset[Trouble] = frozenset({"500_after", "reset_after", "timeout_after", "late", "cut"})
+APPLIED: frozenset[Trouble] = frozenset({"500_after", "reset_after", "timeout_after", "late", "cut", "empty"})
 RETRY_AFTER_SECONDS = 7
 
 Action = Literal["enter", "change", "delete", "get", "create", "update", "remove"]

@@ -34,6 +34,7 @@ WRITES: Mapping[Trouble, _Classes] = {
     "refused": (errors.RetryLater,),
     "late": _UNCLEAR,
     "cut": _UNCLEAR,
+    "empty": _UNCLEAR,
 }
 _READ: Mapping[Trouble, _Classes] = {
     "401": (errors.AuthFailed,),
@@ -47,6 +48,7 @@ _READ: Mapping[Trouble, _Classes] = {
     "timeout_before": (errors.RetryLater,),
     "refused": (errors.RetryLater,),
     "cut": (errors.RetryLater,),
+    "empty": (errors.RetryLater,),
 }
 
 
@@ -75,6 +77,7 @@ class Troubles:
                 is_there = any(one[traits.text] == tools.CANARY for one in far.holds(stream).values())
                 if outcome.error is None:
                     assert kind in APPLIED, f"{stream}: {kind} counts as applied"
+                    assert spec.upserts, f"{stream}: after {kind} nobody can know, but it counts as applied"
                     assert is_there, f"{stream}: {kind} counts as applied, but nothing is there"
                     continue
                 allowed = WRITES[kind]
@@ -110,12 +113,36 @@ class Troubles:
                     told: list[errors.SyncdError] = [caught.value]
                     try:
                         connector.clock()
-                    except _READ[kind] as error:
-                        told.append(error)
+                    except _READ[kind] as by_clock:
+                        told.append(by_clock)
                 for error in told:
                     tools.tells_no_secret(far, error)
                     _details(connector, kind, error)
                 assert set(ids) <= set(tools.pulled(far, connector, stream)), f"{stream}: {kind} loses records"
+
+    @pytest.mark.parametrize("kind", sorted(_READ))
+    def test_trouble_in_the_midst_of_a_read_loses_nothing(self, far: FarSide, kind: Trouble) -> None:
+        """After the first page has come. The next run goes on from the last page's cursor. A connector that had the
+        other pages already may give them."""
+        tools.needs(far, kind, "read trouble")
+        with tools.connected(far) as connector:
+            for stream in tools.readable(far, connector, "enter"):
+                count = 2 * far.streams[stream].page_size + 1
+                ids = far.enter(stream, [far.sample(stream, number) for number in range(count)])
+                far.pass_time(max(1.0, far.streams[stream].lag_seconds))
+                run = tools.pages(far, connector, stream)
+                page = next(run)
+                seen = {record.id for record in page.records}
+                with far.trouble(kind, stream, of="read"):
+                    try:
+                        for page in run:
+                            seen |= {record.id for record in page.records}
+                    except _READ[kind] as midway:
+                        tools.tells_no_secret(far, midway)
+                    else:
+                        assert set(ids) <= seen, f"{stream}: {kind} counts as the end of what there is"
+                seen |= set(tools.pulled(far, connector, stream, page.cursor))
+                assert set(ids) <= seen, f"{stream}: {kind} after a page loses records"
 
     @pytest.mark.parametrize("kind", sorted(_READ))
     def test_a_lookup_in_trouble_never_says_that_there_is_nothing(self, far: FarSide, kind: Trouble) -> None:
