@@ -267,7 +267,6 @@ class _Slice:
         step.counts.update(read=len(page))
         step.counts.update(counted(batches))
         step.updates, step.removes = step.counts["update"], step.counts["remove"]
-
         ctx.run.count("records", len(page))
         staging.stage(ctx.run, batches, None, ctx.clock(), also=backfill_slices.advancing(self._number, step))
 
