@@ -9,8 +9,8 @@ from typing import ClassVar
 from pydantic import BaseModel
 
 from syncd.sdk import errors, protocol, records
+from syncd_hubspot import example, schema
 from syncd_hubspot import options as settings
-from syncd_hubspot import schema
 from syncd_hubspot.api import Api, NotThere, Refused
 from syncd_hubspot.checking import Checker
 from syncd_hubspot.reading import Reader
@@ -22,6 +22,7 @@ class HubspotConnector:
 
     Options: ClassVar[type[BaseModel]] = settings.Options
     role: ClassVar[protocol.Role] = "crm"
+    EXAMPLE: ClassVar[protocol.Example] = example.EXAMPLE
 
     def __init__(self, options: settings.Options, *, client: str) -> None:
         self.client = client

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from syncd.sdk import errors, protocol
 from syncd.sdk.records import Change, Cursor, FieldInfo, Fields, Outcome, Page, Record, StreamSpec, SyncKey
-from syncd_salesforce import budget, checking, objects
+from syncd_salesforce import budget, checking, example, objects
 from syncd_salesforce.api import Api
 from syncd_salesforce.options import SalesforceOptions
 from syncd_salesforce.reading import Reader
@@ -22,6 +22,7 @@ class SalesforceConnector:
 
     Options: ClassVar[type[BaseModel]] = SalesforceOptions
     role: ClassVar[protocol.Role] = "crm"
+    EXAMPLE: ClassVar[protocol.Example] = example.EXAMPLE
 
     def __init__(self, options: SalesforceOptions, *, client: str) -> None:
         self.client = client

@@ -57,8 +57,9 @@ def properties(name: str) -> dict[str, Property]:
     match name:
         case "contacts":
             made += text(
-                "firstname", "lastname", "phone", "mobilephone", "city", "state", "zip", "company", group=group
-            )
+                "firstname", "lastname", "phone", "mobilephone", "address", "city", "state", "zip", "company",
+                group=group,
+            )  # fmt: skip
             made += [
                 Property("email", group=group, unique=True),
                 Property("hs_lead_status", "enumeration", "radio", group=group, options=_LEAD_STATUS),
