@@ -62,6 +62,45 @@ def test_by_flags_alone_it_writes_what_config_check_finds_good(bare: shops.Shop,
     assert "2 systems answer" in checked.out
 
 
+SALESFORCE = {
+    "crm.url": "https://acme.my.salesforce.com",
+    "crm.client_id": "consumer",
+    "crm.client_secret": "${credential:beta_crm_url}",
+}
+
+
+@pytest.mark.parametrize(
+    ("crm", "more", "secrets"),
+    [
+        (
+            "hubspot",
+            {"crm.calls.key_property": "vicidial_call_id"},
+            ["beta_crm_token", "beta_dialer_password"],
+        ),
+        ("salesforce", SALESFORCE, ["beta_dialer_password"]),
+    ],
+)
+def test_a_file_for_hubspot_or_salesforce_is_good_as_written_and_with_the_suggested_pipelines(
+    bare: shops.Shop, folder: Path, crm: str, more: dict[str, str], secrets: list[str]
+) -> None:
+    (bare.folder / "secrets" / "beta_crm_token").write_text("pat-sim")
+    said = flags(bare, *(key for key in SAID if key.startswith(("crm.", "fields."))), **more)
+    said[said.index("sql")] = crm
+    ran = bare.syncd("init", "beta", *said, "--json", environ=environ(bare))
+    assert ran.code == 0, ran.err
+    assert ran.json()["credentials"] == secrets
+    checked = bare.syncd("config", "check", "--offline", environ=environ(bare))
+    assert checked.code == 0, checked.err
+
+    path = folder / "clients" / "beta.yaml"
+    systems, _, rest = path.read_text("utf-8").partition("pipelines:\n")
+    suggested = rest.partition("as an example:\n")[2].replace("\n  #", "\n  ").replace("  #", "  ", 1)
+    path.write_text(f"agents: {{1001: ann@example.com}}\n{systems}pipelines:\n{suggested}", "utf-8")
+    assert [*yaml.safe_load(path.read_text("utf-8"))["pipelines"]] == ["leads", "calls", "dispositions"]
+    checked = bare.syncd("config", "check", "--offline", environ=environ(bare))
+    assert checked.code == 0, checked.err
+
+
 def test_it_says_the_next_commands_and_which_secrets_to_write(bare: shops.Shop, folder: Path) -> None:
     ran = bare.syncd("init", "beta", *flags(bare), environ=environ(bare))
     lines = ran.out.splitlines()
