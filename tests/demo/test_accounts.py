@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from syncd.cli.demo import accounts, books, crm, dialer, people, scenario
+from syncd.cli.demo import accounts, books, crm_sql, dialer, people, scenario
 from syncd.simulators.vicidial import server
 
 
@@ -20,7 +20,7 @@ class Desk:
         self.nobody = next(person for person in people.PEOPLE if person.expect == "skipped:no_phone")
         self.due = books.Books()
         self.due.enter([*somebody, self.nobody])
-        self.crm = crm.Crm(folder / "crm.db")
+        self.crm = crm_sql.Crm(folder / "crm.db")
         self.crm.create([*somebody, self.nobody])
         self.first = somebody[0].id
         self.state = dialer.state("secret")

@@ -46,9 +46,9 @@ class Demo:
             return connection.execute(statement).fetchall()
 
 
-def told(folder: Path, profile: str) -> Demo:
+def told(folder: Path, profile: str, *more: str) -> Demo:
     """Run the demo once."""
-    command = [*SYNCD, "--once", "--json", "--profile", profile, "--keep", str(folder)]
+    command = [*SYNCD, "--once", "--json", "--profile", profile, "--keep", str(folder), *more]
     done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
     lines = done.stdout.splitlines()
     assert lines, done.stderr
@@ -103,6 +103,19 @@ def test_through_a_crash_everything_is_there_once_on_both_sides(tmp_path: Path, 
     the_crm_has_each_call_once(demo)
     the_crm_has_the_disposition_of_everybody_who_was_called(demo)
     no_phone_number_and_no_password_is_in_what_it_says_and_logs(demo)
+
+
+@pytest.mark.parametrize("crm", ["hubspot", "salesforce"])
+def test_with_another_crm_everything_is_there_once_too(tmp_path: Path, crm: str) -> None:
+    demo = told(tmp_path / "kept", "stock", "--crm", crm)
+    every_number_is_what_the_scenario_implies(demo)
+    no_phone_number_and_no_password_is_in_what_it_says_and_logs(demo)
+    made = len(scenario.CALLS) + len(scenario.DURING_THE_OUTAGE)
+    assert demo.found["calls_written"] == made
+    assert demo.found["people"] == len(people.PEOPLE) + len(scenario.NEWCOMERS)
+    written = (demo.folder / "demo.yaml").read_text(encoding="utf-8")
+    assert f"type: {crm}" in written
+    assert not (demo.folder / "crm.db").exists()
 
 
 def test_ctrl_c_ends_every_child_and_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

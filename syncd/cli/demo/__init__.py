@@ -19,6 +19,7 @@ def demo(
     *,
     once: bool = False,
     profile: Literal["stock", "guide"] = "stock",
+    crm: Literal["sql", "hubspot", "salesforce"] = "sql",
     keep: Path | None = None,
     session: sessions.Given,
 ) -> int:
@@ -36,9 +37,11 @@ def demo(
         End after the account; else the demo lives on with new people and calls until Ctrl-C.
     profile
         Which VICIdial is simulated: a stock one, or one with the functions of the guide that many sites copied.
+    crm
+        Which CRM: a SQLite file, or a simulated HubSpot or Salesforce.
     keep
         Do everything in this folder (new or empty) and leave it there, to look at.
     """
     from syncd.cli.demo import telling
 
-    return telling.run(once=once, profile=profile, keep=keep, out=session.out)
+    return telling.run(once=once, profile=profile, crm=crm, keep=keep, out=session.out)

@@ -90,10 +90,10 @@ class _Taking:
         for lead in self.ours:
             by_key.setdefault(lead["vendor_lead_code"], []).append(lead)
         right_leads = {
-            person for person, lead in due.leads.items() if self._lead(person, lead, by_key.get(books.key_of(person)))
+            person for person, lead in due.leads.items() if self._lead(person, lead, by_key.get(due.key(person)))
         }
         written = Counter((str(row["uniqueid"]), str(row["direction"])) for row in self.activities)
-        missing_leads = sum(books.key_of(person) not in by_key for person in due.leads)
+        missing_leads = sum(due.key(person) not in by_key for person in due.leads)
         missing_calls = self._calls(written)
         dispositions = due.dispositions()
         right_dispositions = sum(self._disposition(person, one) for person, one in dispositions.items())

@@ -58,8 +58,10 @@ class Disposition:
 
 @dataclass(slots=True)
 class Books:
-    """Everything that is due. `fates`: person → created, or why not; `removed`, `updated`: people of those leads."""
+    """Everything that is due. `ids`: person → what the CRM calls them, where that differs;
+    `fates`: person → created, or why not; `removed`, `updated`: people of those leads."""
 
+    ids: Mapping[str, str] = field(default_factory=dict)
     people: dict[str, Person] = field(default_factory=dict)
     fates: dict[str, Fate] = field(default_factory=dict)
     leads: dict[str, Lead] = field(default_factory=dict)
@@ -68,6 +70,10 @@ class Books:
     lead_updates: int = 0  # requests that change a lead, each of which has a reason
     calls: list[Call] = field(default_factory=list)
     _row: dict[str, dict[str, str | bool | None]] = field(default_factory=dict)
+
+    def key(self, person_id: str) -> str:
+        """What the lead of this person carries as vendor_lead_code."""
+        return records.SyncKey.of(CLIENT, "leads", self.ids.get(person_id, person_id)).value
 
     def enter(self, people: Iterable[Person]) -> None:
         """People are entered into the CRM."""
@@ -90,7 +96,7 @@ class Books:
             "list_id": scenario.GERMAN_LIST if row["country"] == "Germany" else scenario.LIST,
             "phone_code": code,
             "phone_number": number,
-            "vendor_lead_code": key_of(person_id),
+            "vendor_lead_code": self.key(person_id),
             "source_id": f"syncd:{CLIENT}:leads",
         }
         return {name: stored(name, value) for name, value in given.items()}
@@ -171,11 +177,6 @@ class Books:
         return Counter(
             reason for fate in self.fates.values() for what, _, reason in [fate.partition(":")] if what == kind
         )
-
-
-def key_of(person_id: str) -> str:
-    """What the lead of this person carries as vendor_lead_code."""
-    return records.SyncKey.of(CLIENT, "leads", person_id).value
 
 
 def stored(name: str, value: str) -> str:

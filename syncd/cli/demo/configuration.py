@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 
-from syncd.cli.demo import books, dialer, scenario
+from syncd.cli.demo import books, crm, dialer, scenario
 
 PASSWORD_VARIABLE = "SYNCD_DEMO_PASSWORD"  # noqa: S105  # the variable's name
 FIND_LAG_SECONDS = 3
+_NAMED = ("stage", "do_not_call", "mobile", "phone", "country", "city")
 
 _FILE = """\
 # Written by `syncd demo`. Intervals and the find lag are short, so that the demo is; everything else is usual.
@@ -22,10 +22,7 @@ clients:
     phone_region: US
 
     crm:
-      type: sql
-      url: {crm}
-      leads: {{table: people, id: id, modified: modified, deleted: deleted}}
-      calls: {{table: calls, key: call_key}}
+{options}
 
     dialer:
       type: vicidial
@@ -42,45 +39,38 @@ clients:
       leads:
         start: all
         every: 1s
-        where: {{stage: open}}
-        opt_out: {{do_not_call: true}}
+        where: {{{stage}: open}}
+        opt_out: {{{do_not_call}: true}}
         fields:
-          phone_number: {{from: [mobile, phone]}}
+          phone_number: {{from: [{mobile}, {phone}]}}
 {columns}
-          country_code: {{from: country, map: {{{countries}}}}}
+          country_code: {{from: {country}, map: {{{countries}}}}}
           list_id:
             rules:
-              - {{when: {{city: Nowhere}}, value: {missing_list}}}
-              - {{when: {{country: Germany}}, value: {german_list}}}
+              - {{when: {{{city}: Nowhere}}, value: {missing_list}}}
+              - {{when: {{{country}: Germany}}, value: {german_list}}}
             default: {list}
       calls:
         start: all
         every: 1s
         fields:
-          person_id: crm_id
-          uniqueid: uniqueid
-          direction: leg
-          started_at: call_date
-          seconds: length_in_sec
-          agent: user
-          result: {{from: status, map: {{{statuses}}}}}
+{calls}
       dispositions:
         start: all
         every: 1s
         fields:
-          call_status: {{from: status, map: {{{statuses}}}}}
-          do_not_call: {{rules: [{{when: {{status: DNC}}, value: "true"}}]}}
-          last_call_at: call_date
-          last_agent: user
+{dispositions}
 """
 
 
-def write(path: Path, *, crm: Path, store: Path, url: str) -> None:
+def write(path: Path, *, words: crm.Words, store: Path, url: str) -> None:
     """Write the file; the password stays in the environment of the daemon."""
     path.write_text(
         _FILE.format(
             store=json.dumps(f"sqlite:///{store}"),  # which is YAML, too, whatever the path holds
-            crm=json.dumps(f"sqlite:///{crm}"),
+            options=words.options,
+            calls=words.calls,
+            dispositions=words.dispositions,
             client=books.CLIENT,
             url=url,
             user=dialer.API_USER,
@@ -88,16 +78,12 @@ def write(path: Path, *, crm: Path, store: Path, url: str) -> None:
             zone=dialer.TIME_ZONE,
             campaign=scenario.CAMPAIGN,
             lag=FIND_LAG_SECONDS,
-            columns="\n".join(f"          {lead}: {name}" for name, lead in books.LEAD_COLUMNS.items()),
-            countries=_table(books.COUNTRY_CODES),
-            statuses=_table(scenario.STATUSES),
+            columns="\n".join(f"          {lead}: {words.columns[name]}" for name, lead in books.LEAD_COLUMNS.items()),
+            countries=crm.table(books.COUNTRY_CODES),
+            **{name: words.columns[name] for name in _NAMED},
             list=scenario.LIST,
             german_list=scenario.GERMAN_LIST,
             missing_list=scenario.MISSING_LIST,
         ),
         encoding="utf-8",
     )
-
-
-def _table(pairs: Mapping[str, str]) -> str:
-    return ", ".join(f"{key}: {value}" for key, value in pairs.items())

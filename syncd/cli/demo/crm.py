@@ -1,99 +1,75 @@
-"""The demo's CRM: a SQLite file with a people table and a calls table, as a small company might have built it.
+"""What the demo asks of a CRM, whichever it is: to enter and change people, and to show what has been written to it.
 
-It is a far side: syncd sees it only through the connector, the demo only through these plain statements.
+A CRM is a far side: syncd sees it only through its connector, the demo only through these methods. People are named
+by the demo's own ids; `ids` says what the CRM calls them. Rows have the same names and values for every CRM.
 """
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
 
+from syncd.cli.demo import children, scenario
 from syncd.cli.demo.people import Person
 
-# What stamps a row is the CRM's own business: here a trigger, so that syncd's own writes look like changes, too.
-_SCHEMA = """
-PRAGMA journal_mode = WAL;
-CREATE TABLE people (
-    id TEXT PRIMARY KEY NOT NULL,
-    first_name TEXT, last_name TEXT, email TEXT, phone TEXT, mobile TEXT, country TEXT, city TEXT,
-    stage TEXT NOT NULL DEFAULT 'open',
-    notes TEXT,
-    do_not_call BOOLEAN NOT NULL DEFAULT 0,
-    deleted BOOLEAN NOT NULL DEFAULT 0,
-    modified TEXT NOT NULL,
-    call_status TEXT, last_call_at DATETIME, last_agent TEXT
-);
-CREATE INDEX people_modified ON people (modified, id);
-CREATE TRIGGER people_changed AFTER UPDATE ON people BEGIN
-    UPDATE people SET modified = strftime('%Y-%m-%d %H:%M:%f', 'now') WHERE id = NEW.id;
-END;
-CREATE TABLE calls (
-    call_key TEXT PRIMARY KEY NOT NULL,
-    person_id TEXT, uniqueid TEXT, direction TEXT, started_at DATETIME, seconds INTEGER, agent TEXT, result TEXT
-);
-"""
-_COLUMNS = (
-    "id", "first_name", "last_name", "email", "phone", "mobile", "country", "city", "stage", "notes", "do_not_call",
-    "deleted",
-)  # fmt: skip
-Row = Mapping[str, str | int | None]
+Value = str | int | None
+Row = Mapping[str, Value]
+Fields = Mapping[str, str | bool | None]
 
 
-class Crm:
-    """The CRM's file. Every method is one short transaction."""
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What a customer with this CRM writes into the client's file. `options`: the lines below `crm:`; `columns`: a
+    person's column → the CRM's field; `calls`, `dispositions`: the lines below `fields:` of those pipelines."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    options: str
+    columns: Mapping[str, str]
+    calls: str
+    dispositions: str
+
+
+class Crm(Protocol):
+    """One CRM of the demo. `environ`: secrets that the daemon needs; `child`: the CRM's process, if it is one."""
+
+    ids: dict[str, str]
+    environ: Mapping[str, str]
+    child: children.Child | None
 
     def create(self, people: Iterable[Person]) -> None:
-        """Make the tables and enter these people, one after the other over the last days."""
-        with self._open() as connection:
-            connection.executescript(_SCHEMA)
-        self.enter(people, days_ago=3)
+        """Make the CRM, with these people in it."""
 
-    def enter(self, people: Iterable[Person], *, days_ago: int = 0) -> None:
-        """Enter people; a second lies between one and the next where it was `days_ago`."""
-        names, marks = ", ".join(_COLUMNS), ", ".join("?" for _ in _COLUMNS)
-        rows = [
-            (*(getattr(person, name) for name in _COLUMNS), f"-{days_ago} days", f"+{place * bool(days_ago)} seconds")
-            for place, person in enumerate(people)
-        ]
-        statement = (
-            f"INSERT INTO people ({names}, modified) "  # noqa: S608  # names are constants
-            f"VALUES ({marks}, strftime('%Y-%m-%d %H:%M:%f', 'now', ?, ?))"
-        )
-        with self._open() as connection:
-            connection.executemany(statement, rows)
+    def enter(self, people: Iterable[Person]) -> None:
+        """Enter people."""
 
-    def change(self, person_id: str, fields: Mapping[str, str | bool | None]) -> None:
+    def change(self, person_id: str, fields: Fields) -> None:
         """Change columns of a person."""
-        settings = ", ".join(f"{name} = ?" for name in fields)
-        with self._open() as connection:
-            connection.execute(
-                f"UPDATE people SET {settings} WHERE id = ?",  # noqa: S608  # names are constants
-                (*fields.values(), person_id),
-            )
 
-    def people(self) -> dict[str, Row]:
-        """All rows of people by id."""
-        return {str(row["id"]): row for row in self._rows("SELECT * FROM people")}
+    def opt_out(self, person_id: str) -> None:
+        """A person does not want to be called."""
+
+    def delete(self, person_id: str) -> None:
+        """Delete a person as this CRM's users do."""
+
+    def people(self) -> Mapping[str, Row]:
+        """Each person's call_status, last_call_at and last_agent, by the demo's id; deleted people are among them."""
 
     def calls(self) -> list[Row]:
-        """All rows of calls."""
-        return self._rows("SELECT * FROM calls")
+        """All calls: person_id (the demo's), uniqueid, direction, started_at, seconds, agent, result."""
 
-    def _rows(self, statement: str) -> list[Row]:
-        with self._open() as connection:
-            return [dict(row) for row in connection.execute(statement)]
+    def held(self, person: Person) -> Person:
+        """The person as this CRM can hold them."""
 
-    @contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
-        connection = sqlite3.connect(self.path, timeout=10)
-        connection.row_factory = sqlite3.Row
-        try:
-            with connection:
-                yield connection
-        finally:
-            connection.close()
+    def possible(self, change: scenario.Change) -> scenario.Change:
+        """The change as this CRM allows it."""
+
+    def words(self) -> Words:
+        """The CRM's part of the client's file."""
+
+    def close(self) -> None:
+        """End what was started."""
+
+
+def table(pairs: Mapping[str, str]) -> str:
+    """Pairs as the inside of a YAML map on one line."""
+    return ", ".join(f"{key}: {value}" for key, value in pairs.items())

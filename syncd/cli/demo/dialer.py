@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
-import urllib3
-
-from syncd.cli.demo import people, scenario
+from syncd.cli.demo import door, people, scenario
 
 API_USER = "syncdapi"
 LOCAL_GMT = -5
@@ -57,20 +54,8 @@ def utc(wall: str) -> datetime:
     return datetime.strptime(wall, _WALL).replace(tzinfo=_ZONE).astimezone(UTC)
 
 
-class Dialer:
-    """The control door of a running simulator."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self._http = urllib3.PoolManager(timeout=urllib3.Timeout(connect=5, read=40), retries=False)
-
-    def ask(self, command: str, **arguments: object) -> dict[str, Any]:
-        """Run one command; a refusal is a mistake of the demo itself."""
-        answer = self._http.request("POST", f"{self.url}/_sim/{command}", json=arguments)
-        found: dict[str, Any] = json.loads(answer.data)
-        if answer.status != 200:
-            raise RuntimeError(f"the simulator refuses {command}: {found.get('error')}")
-        return found
+class Dialer(door.Door):
+    """The control door of a running VICIdial simulator."""
 
     def leads(self) -> list[dict[str, Any]]:
         """All leads, oldest first."""
@@ -108,7 +93,3 @@ class Dialer:
     def edit(self, lead_id: int, fields: Mapping[str, str]) -> None:
         """An agent changes a lead."""
         self.ask("edit", lead_id=lead_id, fields=dict(fields))
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._http.clear()

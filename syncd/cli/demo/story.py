@@ -21,13 +21,17 @@ _WAIT_SECONDS = 60.0  # for any one thing to happen, on a machine that is busy; 
 class Story:
     """One telling, in its own folder. A context manager: leaving it ends every child."""
 
-    def __init__(self, folder: Path, profile: str, screen: Screen) -> None:
+    def __init__(self, folder: Path, profile: str, database: crm.Crm, screen: Screen) -> None:
         self.folder, self.profile, self.screen = folder, profile, screen
         self.log = folder / LOG
-        self.crm = crm.Crm(folder / "crm.db")
-        self.due = books.Books()
+        self.crm = database
+        self.due = books.Books(self.crm.ids)
         self._password = secrets.token_hex(8)
-        self._environ = {**children.environ(folder), configuration.PASSWORD_VARIABLE: self._password}
+        self._environ = {
+            **children.environ(folder),
+            **self.crm.environ,
+            configuration.PASSWORD_VARIABLE: self._password,
+        }
         self._config = folder / "demo.yaml"
         self._simulator: children.Child | None = None
         self._daemon: children.Child | None = None
@@ -42,6 +46,7 @@ class Story:
         for child in (self._daemon, self._simulator):
             if child is not None:
                 child.end(3)
+        self.crm.close()
         if self._dialer is not None:
             self._dialer.close()
         shutil.rmtree(self.folder / children.COMPILED, ignore_errors=True)  # a missing one is what is wanted
@@ -67,7 +72,7 @@ class Story:
     def set_up(self) -> None:
         """A CRM, a dialer, a configuration, an empty store."""
         self.crm.create(people.PEOPLE)
-        self.due.enter(people.PEOPLE)
+        self.due.enter(map(self.crm.held, people.PEOPLE))
         awkward = sum(bool(person.about) for person in people.PEOPLE)
         self.say(f"A CRM with {len(people.PEOPLE)} people", f"{awkward} of them awkward, as in real life")
         state = self.folder / "vicidial.json"
@@ -83,7 +88,7 @@ class Story:
         url = self._simulator.ready(_WAIT_SECONDS)
         self._dialer = dialer.Dialer(url)
         self.say(f"A simulated VICIdial (profile {self.profile}) at {url}", "it answers as a real one was recorded to")
-        configuration.write(self._config, crm=self.crm.path, store=self.folder / "state.db", url=url)
+        configuration.write(self._config, words=self.crm.words(), store=self.folder / "state.db", url=url)
         self._syncd("db", "upgrade")
 
     def crash(self) -> None:
@@ -139,11 +144,16 @@ class Story:
 
     def people_change(self) -> None:
         """The CRM changes."""
-        for change in scenario.CHANGES:
-            self.crm.change(change.person, change.fields)
+        for change in map(self.crm.possible, scenario.CHANGES):
+            if change.fields.get("deleted"):
+                self.crm.delete(change.person)
+            elif change.fields.get("do_not_call"):
+                self.crm.opt_out(change.person)
+            else:
+                self.crm.change(change.person, change.fields)
             self.due.change(change)
         self.crm.enter(scenario.NEWCOMERS)
-        self.due.enter(scenario.NEWCOMERS)
+        self.due.enter(map(self.crm.held, scenario.NEWCOMERS))
         self.say(
             f"In the CRM {len(scenario.CHANGES)} people change and {len(scenario.NEWCOMERS)} are new",
             "names, phones, an opt-out, a deletion, corrections of what was held",
@@ -191,7 +201,7 @@ class Story:
         """Somebody is entered into the CRM; return after how many seconds their lead was there."""
         began = time.monotonic()
         self.crm.enter([person])
-        self.due.enter([person])
+        self.due.enter([self.crm.held(person)])
         self._wait("the new lead", lambda: person.id in self._leads())
         return time.monotonic() - began
 
@@ -214,7 +224,7 @@ class Story:
 
     def _leads(self) -> dict[str, int]:
         """Person → the first lead that carries their key, oldest first."""
-        by_key = {books.key_of(person): person for person in self.due.people}
+        by_key = {self.due.key(person): person for person in self.due.people}
         found: dict[str, int] = {}
         for lead in self.dialer.leads():
             person = by_key.get(lead["vendor_lead_code"])
@@ -259,7 +269,7 @@ class Story:
         """Wait until something has happened; raise Failed, which says what is `wrong` still, if it does not."""
         deadline = time.monotonic() + _WAIT_SECONDS
         while not happened():
-            for child in (self._simulator, self._daemon):
+            for child in (self._simulator, self.crm.child, self._daemon):
                 if child is not None and child.ended:
                     raise children.Failed(f"{child.name} ended while the demo waited for {what}", child.log)
             if time.monotonic() > deadline:

@@ -9,11 +9,14 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
+from typing import Literal
 
 from syncd.cli import output
-from syncd.cli.demo import accounts, children, live, screen, story
+from syncd.cli.demo import accounts, children, crm_hubspot, crm_salesforce, crm_sql, live, screen, story
+from syncd.cli.demo import crm as protocol
 from syncd.sdk import errors
 
+CrmName = Literal["sql", "hubspot", "salesforce"]
 _LOG_LINES = 15
 
 
@@ -21,14 +24,14 @@ class _Ended(BaseException):
     """SIGTERM: the children must be ended before the demo is."""
 
 
-def run(*, once: bool, profile: str, keep: Path | None, out: output.Output) -> int:
+def run(*, once: bool, profile: str, crm: CrmName, keep: Path | None, out: output.Output) -> int:
     """Tell the story in a folder of its own and return the exit code: 0 if every number is exactly right, else 1."""
     view = screen.Screen(json=out.as_json)
     signal.signal(signal.SIGTERM, _end)
     folder = _folder(keep)
     failed = True
     try:
-        account = _told(folder, profile, view, once=once)
+        account = _told(folder, profile, crm, view, once=once)
         failed = not account.right
         out.result(account.as_object())
     except children.Failed as failure:
@@ -48,8 +51,8 @@ def run(*, once: bool, profile: str, keep: Path | None, out: output.Output) -> i
     return 1 if failed else 0
 
 
-def _told(folder: Path, profile: str, view: screen.Screen, *, once: bool) -> accounts.Account:
-    with story.Story(folder, profile, view) as telling:
+def _told(folder: Path, profile: str, name: CrmName, view: screen.Screen, *, once: bool) -> accounts.Account:
+    with story.Story(folder, profile, _crm(name, folder), view) as telling:
         telling.tell()
         telling.settle()
         if once:
@@ -60,6 +63,16 @@ def _told(folder: Path, profile: str, view: screen.Screen, *, once: bool) -> acc
             account = telling.finish()
         view.table(account)
         return account
+
+
+def _crm(name: CrmName, folder: Path) -> protocol.Crm:
+    match name:
+        case "sql":
+            return crm_sql.Crm(folder / "crm.db")
+        case "hubspot":
+            return crm_hubspot.Crm(folder)
+        case "salesforce":
+            return crm_salesforce.Crm(folder)
 
 
 def _end(number: int, frame: FrameType | None) -> None:

@@ -138,6 +138,12 @@ def sobject(name: str, prefix: str, *fields: Field) -> SObject:
     return SObject(name, prefix, found, {field.casefold(): field for field in found})
 
 
+def extended(known: SObject, fields: Iterable[Field]) -> SObject:
+    """The object with fields that an administrator has added or changed."""
+    found = {**known.fields, **{field.name: field for field in fields}}
+    return SObject(known.name, known.prefix, found, {field.casefold(): field for field in found})
+
+
 def _type(name: str) -> str:
     return {"Id": "id", "IsDeleted": "boolean"}.get(name, "datetime")
 

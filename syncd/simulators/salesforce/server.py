@@ -128,6 +128,7 @@ def _load(state: Mapping[str, Any] | Path | None) -> Mapping[str, Any]:
 def serve(state: Mapping[str, Any] | Path | None = None, faults: str = "", seed: int = 0, **options: Any) -> Simulator:
     """Start a simulator on 127.0.0.1 and return it: `with serve() as sim: … sim.url`.
 
-    `state`: a JSON object or a file of one with `records` (object → rows), `task_key`, `daily`, `used`,
+    `state`: a JSON object or a file of one with `records` (object → rows), `fields` (object →
+    fields to add), `task_key`, `daily`, `used`,
     `validation_rules`, `jwt_public_key`; None for two leads. Raise ValueError for a wrong argument."""
     return Simulator(state, fault_spec=faults, seed=seed, **options)

@@ -32,6 +32,8 @@ class World:
     def __init__(self, state: Mapping[str, Any]) -> None:
         self.lock = threading.RLock()
         self.objects = schema.standard(task_key=bool(state.get("task_key", True)))
+        for name, fields in state.get("fields", {}).items():
+            self.objects[name] = schema.extended(self.objects[name], [schema.Field(**one) for one in fields])
         self.rows: dict[str, dict[str, Row]] = {name: {} for name in self.objects}
         self.shown: dict[str, dict[str, Row]] = {name: {} for name in self.objects}
         self.late: list[tuple[float, str, str]] = []
