@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -66,7 +66,7 @@ class Crm:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.ids: dict[str, str] = {}  # a row's id is the demo's
-        self.environ: dict[str, str] = {}
+        self.environ: Mapping[str, str] = {}
         self.child: children.Child | None = None
 
     def create(self, people: Iterable[Person]) -> None:
