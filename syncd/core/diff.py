@@ -21,7 +21,7 @@ def changed(wanted: records.Fields, base: model.Base, source: Role, hashes: dige
 
 
 def base_of(
-    sent: records.Fields, stored: Mapping[str, str | None], target: Role, hashes: digest.Digest
+    pipe: model.Pipeline, sent: records.Fields, stored: Mapping[str, str | None], hashes: digest.Digest
 ) -> dict[str, tuple[str, str]]:
     """The base after `sent` was applied: the target holds `stored` (its own way), the source holds `sent`."""
     result = {}
@@ -29,7 +29,7 @@ def base_of(
         ours = hashes.value(value)
         kept = stored.get(name, value)
         theirs = ours if kept == value else hashes.value(kept)
-        result[name] = (ours, theirs) if target == "dialer" else (theirs, ours)
+        result[pipe.in_base(name)] = (ours, theirs) if pipe.target.role == "dialer" else (theirs, ours)
     return result
 
 

@@ -78,6 +78,16 @@ class Pipeline:
     marked: bool = True
     shadow: bool = False
 
+    @property
+    def writes_back(self) -> bool:
+        """Whether it writes fields of a CRM record that has a lead; its intents hold only what is to be written."""
+        return self.kind == "dispositions"
+
+    def in_base(self, name: str) -> str:
+        """Under which name the base of a link remembers a target field: a lead's `status` and the `status` of its CRM
+        record are two fields."""
+        return f"crm:{name}" if self.writes_back else name
+
     @cached_property
     def reads(self) -> tuple[str, ...]:
         """The source fields that planning looks at."""
@@ -93,7 +103,7 @@ class Pipeline:
         return f"{self.fields.version}.{hashlib.sha256(rest.encode()).hexdigest()[:8]}"
 
 
-Base = Mapping[str, tuple[str, str]]  # field → (hash of the CRM's value, hash of the dialer's value)
+Base = Mapping[str, tuple[str, str]]  # `Pipeline.in_base` → (hash of the CRM's value, hash of the dialer's value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -265,7 +265,7 @@ def _merged(pipe: Pipeline, stem: Plan, known: Known, wanted: records.Fields, ha
     base = known.parent.base if known.parent else {}
     current = known.target.fields if known.target is not None else {}
     for name, value in wanted.items():
-        change = diff.against_target(value, current.get(name), base.get(name), "dialer", hashes)
+        change = diff.against_target(value, current.get(name), base.get(pipe.in_base(name)), "dialer", hashes)
         if change == "agreed":
             agreed[name] = value
         elif change == "write" or (change == "conflict" and pipe.on_conflict == "source"):

@@ -127,7 +127,7 @@ def _settlement(
         return settling.Settlement(claimed, outcome)
     fields = claimed.change.fields
     stored = ctx.stored(pipe, fields)
-    return settling.Settlement(claimed, outcome, diff.base_of(fields, stored, pipe.target.role, ctx.hashes))
+    return settling.Settlement(claimed, outcome, diff.base_of(pipe, fields, stored, ctx.hashes))
 
 
 def _log(ctx: Context, pipe: model.Pipeline, settlements: Sequence[settling.Settlement], seconds_each: float) -> None:

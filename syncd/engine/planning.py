@@ -215,7 +215,7 @@ def _dispositions(
             stronger=strongest if plan.strength(strongest, ctx.spec) > plan.strength(record, ctx.spec) else None,
         )
         if decided.agreed:
-            agreed[record.id] = diff.base_of(decided.agreed, {}, "crm", ctx.hashes)
+            agreed[record.id] = diff.base_of(pipe, decided.agreed, {}, ctx.hashes)
         plans.append(decided)
     return staging.Batch(pipe, plans, agreed)
 

@@ -171,7 +171,7 @@ def _add(ctx: Context, one: Preview, pipe: model.Pipeline, plans: Sequence[model
 def _links(ctx: Context, pipe: model.Pipeline, subjects: Sequence[str]) -> Mapping[str, model.Link]:
     """The links whose base says which of an update's fields differ; dispositions plan only what differs."""
     crm_stream, dialer_stream, column = delivery.link_side(pipe)
-    if pipe.kind == "dispositions":
+    if pipe.writes_back:
         return {}
     if column == "dialer_id":
         return known.links_by_dialer(ctx.db, ctx.client.name, dialer_stream, subjects)

@@ -66,7 +66,7 @@ def settle_found(ctx: Context, pipe: model.Pipeline, claimed: delivery.Claimed, 
         pipe,
         claimed,
         hit.id,
-        base=diff.base_of(same, stored, pipe.target.role, ctx.hashes),
+        base=diff.base_of(pipe, same, stored, ctx.hashes),
         complete=len(same) == len(claimed.body),
         now=ctx.clock(),
     )
@@ -89,11 +89,11 @@ def _recover_changes(ctx: Context, pipe: model.Pipeline, found: Sequence[deliver
     for one in found:
         far = current.get(one.change.id or "")
         fields = one.body
-        if one.link is not None and pipe.kind != "dispositions" and one.change.kind == "update":
+        if one.link is not None and not pipe.writes_back and one.change.kind == "update":
             fields = diff.changed(one.body, one.link.base, pipe.source.role, ctx.hashes)
         stored = ctx.stored(pipe, fields)
         if far is not None and one.change.kind == "update" and all(_holds(far, n, stored.get(n)) for n in fields):
-            base = diff.base_of(fields, stored, pipe.target.role, ctx.hashes)
+            base = diff.base_of(pipe, fields, stored, ctx.hashes)
             settlements.append(settling.Settlement(one, records.Outcome(one.change.id), base))
         elif far is None and one.change.kind == "update":
             settlements.append(settling.Settlement(one, records.Outcome(error=errors.Missing("gone"))))

@@ -44,7 +44,7 @@ def link_side(pipe: model.Pipeline) -> tuple[str, str, str]:
     if pipe.kind == "calls":
         return pipe.target.stream, pipe.source.stream, "dialer_id"
     crm, dialer = (pipe.source, pipe.target) if pipe.source.role == "crm" else (pipe.target, pipe.source)
-    return crm.stream, "leads" if pipe.kind == "dispositions" else dialer.stream, "crm_id"
+    return crm.stream, "leads" if pipe.writes_back else dialer.stream, "crm_id"
 
 
 def claim(run: Run, pipe: model.Pipeline, *, now: datetime, size: int, hashes: digest.Digest) -> list[Claimed]:
@@ -213,12 +213,12 @@ def _change(
     if pipe.target.role == "dialer" and row.why:
         return None, row.why
     if link is None:
-        if pipe.kind == "dispositions":
+        if pipe.writes_back:
             return None, "the link is gone"
         if pipe.fields.phone_fields and not body.get(pipe.fields.phone_fields[1]):
             return None, NO_PHONE
         return records.Change("create", key, None, body, urgent=urgent), ""
-    if pipe.kind == "dispositions":
+    if pipe.writes_back:
         return records.Change("update", key, link.crm_id, body, urgent=urgent), ""
     fields = diff.changed(body, link.base, pipe.source.role, hashes)
     if not fields:

@@ -105,7 +105,7 @@ def send_again(run: Run, pipe: model.Pipeline, found: Sequence[delivery.Claimed]
             if staged is not None:
                 values = {"state": "settled", "result": "replaced", "body": None}
                 delivery.carry_over(connection, pipe, staged, claimed)
-            if claimed.link is not None and claimed.change.kind == "update" and pipe.kind != "dispositions":
+            if claimed.link is not None and claimed.change.kind == "update" and not pipe.writes_back:
                 sent = diff.changed(claimed.body, claimed.link.base, pipe.source.role, run.db.hashes())
                 _forget(connection, claimed.link, sent)
             connection.execute(sa.update(_intent).where(_intent.c.id == claimed.id).values(**values, updated_at=now))
@@ -214,12 +214,12 @@ def sent_in_vain(
             if create and link is None and one.outcome.id:
                 _take_out(connection, run, pipe, one.claimed.subject, one.outcome.id, one.claimed.change.key, now)
             if link is not None and one.claimed.change.kind != "remove":
-                _forget(connection, link, one.claimed.change.fields)
+                _forget(connection, link, [pipe.in_base(name) for name in one.claimed.change.fields])
                 _plan_again(connection, run, pipe, one.claimed, link)
 
 
 def _forget(connection: sa.Connection, link: model.Link, fields: Collection[str]) -> None:
-    """Count what the target holds in these fields as unknown."""
+    """Count what the target holds in these fields, by their names in the base, as unknown."""
     current = connection.execute(sa.select(_link.c.base).where(_link.c.id == link.id).with_for_update()).scalar()
     base = {name: pair for name, pair in json.loads(current or "{}").items() if name not in fields}
     connection.execute(sa.update(_link).where(_link.c.id == link.id).values(base=tables.encode(base)))

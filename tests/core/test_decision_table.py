@@ -261,9 +261,9 @@ def field(case: Case) -> dict[str, str]:
     """What becomes of one field that both sides hold."""
     agreed = {"dialer": "old", "crm": "NI", "both": "old", "same": "NI", "agreed": "old"}[case["field"]]
     current = {"dialer": "old", "crm": "new", "both": "new", "same": "NI", "agreed": "NI"}[case["field"]]
-    pair = base(lead_status=agreed)
+    pair = base(**{"crm:lead_status": agreed})
     if case["field"] == "same":  # the CRM stores its own way: the texts differ, and nothing has changed
-        current, pair = "ni", {"lead_status": (HASHES.value("ni"), HASHES.value("NI"))}
+        current, pair = "ni", {"crm:lead_status": (HASHES.value("ni"), HASHES.value("NI"))}
     pipe = disposition_pipe(
         fields=mapping.FieldMapping((mapping.Rule("lead_status", ("status",)),)), on_conflict=case["on_conflict"]
     )

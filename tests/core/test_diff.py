@@ -6,15 +6,29 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncd.core import diff, digest
+from syncd.core import diff, digest, mapping, model
 from syncd.sdk.protocol import Role
 
 HASHES = digest.Digest(b"a secret of sixteen bytes or more")
 TEXTS = st.none() | st.text()
 
 
+def pipeline(kind: model.Kind, source: Role, target: Role) -> model.Pipeline:
+    return model.Pipeline(
+        client="acme",
+        name=kind,
+        kind=kind,
+        source=model.Side(source, "leads"),
+        target=model.Side(target, "leads"),
+        fields=mapping.FieldMapping(()),
+    )
+
+
+LEADS, CALLS = pipeline("leads", "crm", "dialer"), pipeline("calls", "dialer", "crm")
+
+
 def test_a_field_differs_if_its_source_is_not_what_was_agreed_or_nothing_was() -> None:
-    base = diff.base_of({"name": "Ann", "mail": "a+b@c"}, {"mail": "a b@c"}, "dialer", HASHES)
+    base = diff.base_of(LEADS, {"name": "Ann", "mail": "a+b@c"}, {"mail": "a b@c"}, HASHES)
     assert diff.changed({"name": "Ann", "mail": "a+b@c"}, base, "crm", HASHES) == {}
     assert diff.changed({"name": "Anna", "mail": "a+b@c"}, base, "crm", HASHES) == {"name": "Anna"}
     assert diff.changed({"name": "Ann", "city": "Bonn"}, base, "crm", HASHES) == {"city": "Bonn"}
@@ -22,7 +36,7 @@ def test_a_field_differs_if_its_source_is_not_what_was_agreed_or_nothing_was() -
 
 
 def test_what_was_not_sent_does_not_differ() -> None:
-    base = diff.base_of({"name": "Ann", "city": "Bonn"}, {}, "dialer", HASHES)
+    base = diff.base_of(LEADS, {"name": "Ann", "city": "Bonn"}, {}, HASHES)
     assert diff.changed({"name": "Ann"}, base, "crm", HASHES) == {}
 
 
@@ -52,10 +66,10 @@ def test_a_field_is_compared_with_its_target_in_one_of_five_ways(
 
 @given(TEXTS, TEXTS)
 def test_what_was_applied_never_differs_afterwards_however_it_is_stored(sent: str | None, stored: str | None) -> None:
-    for target, source in (("dialer", "crm"), ("crm", "dialer")):
-        base = diff.base_of({"f": sent}, {"f": stored}, target, HASHES)  # type: ignore[arg-type]  # both are roles
-        assert diff.changed({"f": sent}, base, source, HASHES) == {}  # type: ignore[arg-type]  # both are roles
-        change = diff.against_target(sent, stored, base["f"], source, HASHES)  # type: ignore[arg-type]  # both are roles
+    for pipe in (LEADS, CALLS):
+        base = diff.base_of(pipe, {"f": sent}, {"f": stored}, HASHES)
+        assert diff.changed({"f": sent}, base, pipe.source.role, HASHES) == {}
+        change = diff.against_target(sent, stored, base["f"], pipe.source.role, HASHES)
         assert change in ("agreed", "none")
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
+from syncd.core import mapping
 from syncd.engine import run
 from syncd.sdk.testing import faulty
 from tests.engine import site as sites
@@ -137,3 +139,29 @@ def test_one_pipeline_whose_writes_fail_does_not_keep_back_the_others_of_its_str
     reports = run.run_all(engine, [client])
     assert [report.result for report in reports] == ["ok", "failed"]
     assert status(site) == "NI"
+
+
+def test_a_field_of_one_name_on_both_sides_is_two_fields(site: sites.Site) -> None:
+    """Both have a `status`: what a call writes to the CRM's must not look like a change of the lead's."""
+    leads = sites.leads_pipeline()
+    rules = (*leads.fields.rules, mapping.Rule("status", default="NEW"))
+    disposition = replace(
+        sites.dispositions_pipeline(on_conflict="target"),
+        fields=mapping.FieldMapping((mapping.Rule("status", ("status",)),)),
+    )
+    site.pipelines = (
+        replace(leads, fields=mapping.FieldMapping(rules, phone_fields=sites.PHONE_FIELDS)),
+        site.pipelines[1],
+        disposition,
+    )
+    site.person("2", first_name="Bo", phone="727 555 0002", status="prospect")
+    site.advance(10)
+    sync(site)
+    assert site.leads_of("2")[0].fields["status"] == "NEW"
+    site.call("2", "SALE", flags="sale")
+    site.advance(30)
+    sync(site)
+    assert site.crm.table("leads")["2"].fields["status"] == "SALE"
+    site.advance(30)
+    sync(site)
+    assert site.leads_of("2")[0].fields["status"] == "SALE", "a sold lead must not become a new one"
