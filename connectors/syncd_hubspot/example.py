@@ -57,5 +57,13 @@ fields:
   do_not_call: {rules: [{when: {status: [DNC, DNCL, DNCC]}, value: true}]}
   last_call: call_date
 """
+EDITS = """\
+policy: {email: newest}  # other fields that both sides changed are held
+fields:  # property: field of the lead
+  firstname: first_name
+  lastname: last_name
+  email: email
+  zip: postal_code
+"""
 
-EXAMPLE = protocol.Example(OPTIONS, {"leads": LEADS, "calls": CALLS, "dispositions": DISPOSITIONS})
+EXAMPLE = protocol.Example(OPTIONS, {"leads": LEADS, "calls": CALLS, "dispositions": DISPOSITIONS, "edits": EDITS})

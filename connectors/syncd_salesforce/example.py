@@ -56,5 +56,13 @@ fields:
   DoNotCall: {rules: [{when: {status: [DNC, DNCL, DNCC]}, value: true}]}
   Last_Call__c: call_date
 """
+EDITS = """\
+policy: {Email: newest}  # other fields that both sides changed are held
+fields:  # field: field of the lead
+  FirstName: first_name
+  LastName: last_name
+  Email: email
+  PostalCode: postal_code
+"""
 
-EXAMPLE = protocol.Example(OPTIONS, {"leads": LEADS, "calls": CALLS, "dispositions": DISPOSITIONS})
+EXAMPLE = protocol.Example(OPTIONS, {"leads": LEADS, "calls": CALLS, "dispositions": DISPOSITIONS, "edits": EDITS})

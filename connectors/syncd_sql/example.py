@@ -57,5 +57,13 @@ fields:
   last_call_at: call_date
   last_agent: user
 """
+EDITS = """\
+policy: {email: newest}  # other fields that both sides changed are held
+fields:  # the person's field: field of the lead
+  first_name: first_name
+  last_name: last_name
+  email: email
+  zip: postal_code
+"""
 
-EXAMPLE = protocol.Example(OPTIONS, {"leads": LEADS, "calls": CALLS, "dispositions": DISPOSITIONS})
+EXAMPLE = protocol.Example(OPTIONS, {"leads": LEADS, "calls": CALLS, "dispositions": DISPOSITIONS, "edits": EDITS})

@@ -54,6 +54,7 @@ class VicidialConnector:
                 find_lag_seconds=lag,
                 parent=("lead_id", lead_stream.KEY_FIELD),
                 occurred_field="call_date",
+                length_field="length_in_sec",
                 flags_field="flags",
             ),
         }

@@ -126,7 +126,8 @@ def _system(settings: models.Settings, client: parts.Client, role: protocol.Role
                 found += [(fields_path, problem) for problem in connector.check_values(pipe.target.stream, values)]
     fields: dict[model.Side, Mapping[str, records.FieldInfo]] = {}
     if isinstance(connector, protocol.ListsFields):
-        sides = {side for pipe in client.pipelines for side in (pipe.source, pipe.target) if side.role == role}
+        named = {side for pipe in client.pipelines for side in (pipe.source, pipe.looks_at, pipe.target)}
+        sides = {side for side in named if side.role == role}
         try:
             for side in sorted(sides, key=str):
                 fields[side] = connector.fields(side.stream)

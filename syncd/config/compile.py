@@ -16,7 +16,12 @@ SIDES: dict[model.Kind, tuple[model.Side, model.Side]] = {
     "leads": (model.Side("crm", "leads"), model.Side("dialer", "leads")),
     "calls": (model.Side("dialer", "calls"), model.Side("crm", "calls")),
     "dispositions": (model.Side("dialer", "calls"), model.Side("crm", "leads")),
+    "edits": (model.Side("dialer", "calls"), model.Side("crm", "leads")),
 }
+LOOKS_AT: dict[model.Kind, model.Side] = {kind: source for kind, (source, _) in SIDES.items()} | {
+    "edits": model.Side("dialer", "leads")
+}
+"""The stream whose fields a pipeline's mapping reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +110,7 @@ class _Client:
         phone_fields = writes.phone if kind == "leads" else None
         if not self._targets(path, settings, writes, phone_fields):
             return None
-        if not self._agents(path, settings):
+        if not self._agents(path, settings) or not self._written_once(path, kind, settings):
             return None
         rules = tuple(
             spec.rule(name, phone=phone_fields is not None and name == phone_fields[1], agents=self.settings.agents)
@@ -120,6 +125,9 @@ class _Client:
         if isinstance(settings, models.Dispositions):
             on_conflict = settings.on_conflict
             protect = _protected(rules, settings.protect)
+        edit_policy: dict[str, model.EditPolicy] = {}
+        if isinstance(settings, models.Edits):
+            edit_policy = {name: settings.policy.get(name, settings.on_conflict) for name in settings.fields}
         return model.Pipeline(
             client=self.name,
             name=kind,
@@ -137,6 +145,7 @@ class _Client:
             protect=protect,
             marked=writes.marker_field not in settings.fields,
             shadow=settings.mode == "shadow",
+            edit_policy=edit_policy,
         )
 
     def _called(self, side: model.Side) -> str:
@@ -202,6 +211,15 @@ class _Client:
                     self.document.add(("clients", self.name, "agents", users[-1]), what, "keep one of them")
         return fine
 
+    def _written_once(self, path: yaml_nodes.Path, kind: model.Kind, settings: models.Pipeline) -> bool:
+        """Whether no other pipeline writes a field of the CRM record as well, so that they would take turns."""
+        others = self.settings.pipelines.dispositions
+        both = [name for name in settings.fields if others and name in others.fields] if kind == "edits" else []
+        for name in both:
+            fix = "leave it to one of them"
+            self.document.add((*path, "fields", name), f"dispositions writes {name}, too", fix, at="key")
+        return not both
+
     def _start(self, settings: models.Pipeline) -> Literal["all", "now"] | datetime:
         start = settings.start
         if isinstance(start, str):
@@ -215,7 +233,7 @@ class _Client:
     def _opt_out(self, kind: model.Kind) -> condition.Condition | None:
         """The CRM's do-not-call mark, which `dispositions` respects as well."""
         leads = self.settings.pipelines.leads
-        if kind == "calls" or leads is None or leads.opt_out is None:
+        if kind in ("calls", "edits") or leads is None or leads.opt_out is None:
             return None
         return fields.compiled(leads.opt_out)
 

@@ -91,6 +91,27 @@ class Dispositions(Pipeline):
     )
 
 
+class Edits(Pipeline):
+    """`pipelines.edits`: what agents changed in a lead goes to its CRM record, once its call has ended. The source is
+    the lead, as it is then: `fields` and `where` speak of the lead's fields."""
+
+    on_conflict: model.EditPolicy = Field(
+        "hold",
+        description="A field that both sides changed: the CRM wins (`crm`), the agent wins (`dialer`), whoever changed "
+        "it last as far as times tell (`newest`), or a person decides (`hold`)",
+    )
+    policy: dict[Name, model.EditPolicy] = Field(
+        default_factory=dict, description="The same for single fields of the CRM, instead of `on_conflict`"
+    )
+
+    @model_validator(mode="after")
+    def _policy_of_mapped_fields(self) -> Edits:
+        for name in self.policy:
+            if name not in self.fields:
+                raise Wrong(f"`policy` names {name}, which `fields` does not write", "map it, or remove the line")
+        return self
+
+
 class Pipelines(Model):
     """What is kept in step."""
 
@@ -98,10 +119,12 @@ class Pipelines(Model):
     calls: Calls | None = Field(None, description="Dialer → CRM: one record for each call")
     dispositions: Dispositions | None = Field(None, description="Dialer → CRM: what a call changes in its CRM record")
 
+    edits: Edits | None = Field(None, description="Dialer → CRM: fields that agents changed in called leads")
+
     @model_validator(mode="after")
     def _at_least_one(self) -> Pipelines:
-        if not (self.leads or self.calls or self.dispositions):
-            raise Wrong("no pipeline", "add leads, calls or dispositions")
+        if not (self.leads or self.calls or self.dispositions or self.edits):
+            raise Wrong("no pipeline", "add leads, calls, dispositions or edits")
         return self
 
 

@@ -39,7 +39,8 @@ def _wrong(
     settings: models.Settings, client: str, known: Known
 ) -> Iterator[tuple[yaml_nodes.Path, Literal["auto", "key"], str, str]]:
     pipelines = settings.clients[client].pipelines
-    for kind, (source, target) in compiler.SIDES.items():
+    for kind, (_, target) in compiler.SIDES.items():
+        source = compiler.LOOKS_AT[kind]
         pipeline: models.Pipeline | None = getattr(pipelines, kind)
         if pipeline is None:
             continue

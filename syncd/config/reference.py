@@ -22,6 +22,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "pipeline": models.Pipeline,
     "leads": models.Leads,
     "dispositions": models.Dispositions,
+    "edits": models.Edits,
     "guard": models.Guard,
     "field": fields.FieldSpec,
     "rule": fields.FieldRule,
@@ -41,7 +42,11 @@ def table(name: str) -> str:
     """The Markdown table of one model's or connector's keys."""
     model = MODELS.get(name) or registry.load(name).Options
     lines = ["| Key | Type | Default | Meaning |", "| --- | --- | --- | --- |"]
-    inherited = set(models.Pipeline.model_fields) if name in ("leads", "dispositions") else set()
+    inherited = (
+        set(models.Pipeline.model_fields)
+        if issubclass(model, models.Pipeline) and model is not models.Pipeline
+        else set()
+    )
     for key, info in _keys(model, "", inherited, nested=name not in MODELS):
         cells = (f"`{key}`", _type(info), default(info), info.description or "")
         lines.append(f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |")

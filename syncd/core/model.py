@@ -14,8 +14,9 @@ from syncd.core import condition, mapping
 from syncd.sdk import records
 from syncd.sdk.protocol import Role
 
-Kind = Literal["leads", "calls", "dispositions"]
+Kind = Literal["leads", "calls", "dispositions", "edits"]
 OnConflict = Literal["source", "target", "hold"]
+EditPolicy = Literal["crm", "dialer", "newest", "hold"]
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -59,6 +60,7 @@ class Pipeline:
     opt_out: on `leads`, the CRM's do-not-call mark of the source record; on `dispositions`, of the target record.
     protect: on `dispositions`, values of a status field (casefolded) that a weaker status never overwrites.
     marked: `leads` plants its marker (the mapping does not use that field).
+    edit_policy: on `edits`, target field → who wins where both sides changed it.
     """
 
     client: str
@@ -77,11 +79,18 @@ class Pipeline:
     protect: frozenset[str] = frozenset()
     marked: bool = True
     shadow: bool = False
+    edit_policy: Mapping[str, EditPolicy] = field(default_factory=dict)
 
     @property
     def writes_back(self) -> bool:
         """Whether it writes fields of a CRM record that has a lead; its intents hold only what is to be written."""
-        return self.kind == "dispositions"
+        return self.kind in ("dispositions", "edits")
+
+    @property
+    def looks_at(self) -> Side:
+        """The stream whose fields the mapping and `where` look at: of `edits` the lead that was called, else the
+        source."""
+        return Side(self.source.role, "leads") if self.kind == "edits" else self.source
 
     def in_base(self, name: str) -> str:
         """Under which name the base of a link remembers a target field: a lead's `status` and the `status` of its CRM
@@ -90,7 +99,7 @@ class Pipeline:
 
     @cached_property
     def reads(self) -> tuple[str, ...]:
-        """The source fields that planning looks at."""
+        """The fields of `looks_at` that planning looks at."""
         names = {*self.fields.sources, *self.where.fields}
         if self.opt_out is not None and self.kind == "leads":
             names.update(self.opt_out.fields)
@@ -100,6 +109,8 @@ class Pipeline:
     def version(self) -> str:
         """Changes whenever the same row might plan differently."""
         rest = repr((self.where, self.opt_out, self.shared_phone, sorted(self.protect), self.start == "all"))
+        if self.edit_policy:
+            rest += repr(sorted(self.edit_policy.items()))
         return f"{self.fields.version}.{hashlib.sha256(rest.encode()).hexdigest()[:8]}"
 
 
@@ -179,6 +190,7 @@ class Plan:
     waits_for: str = ""
     suppress: Literal["", "opt_out", "deleted"] = ""
     call: tuple[datetime, str, str] | None = None
+    settles: Base = field(default_factory=dict)  # base once it is applied, where `fields` alone do not tell it
     counted: bool = False  # only counted, not stored record by record: calls of leads that are not ours
 
 

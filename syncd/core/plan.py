@@ -5,6 +5,7 @@ The decision table is docs/decision-table.md; a test takes it row by row.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -18,7 +19,6 @@ _HINTS = {
     "shared_phone": "decide which record keeps the number, or say `shared_phone: allow`",
     "missing": "gone on the far side; `syncd held retry` creates it anew, `syncd held drop` forgets it",
     "template": "correct the record or the `template`",
-    "conflict": "both sides changed; make them equal, or set `on_conflict`",
 }
 _STRONG = frozenset({"dnc", "sale"})
 _KEPT = "kept:"  # before a flag of a link: it comes from an earlier call than the newest
@@ -57,7 +57,7 @@ def lead(  # one return for each row of the decision table
                 return plan("remove", reason, lane=Lane.URGENT, suppress=suppress)
             return plan("skip", "where" if reason == "left" else reason, suppress=suppress)
     if mapped.problems:
-        return _held(plan("hold"), mapped)
+        return held(plan("hold"), mapped.problems)
     phone = ""
     if pipe.fields.phone_fields:
         phone = "".join(mapped.fields.get(name) or "" for name in pipe.fields.phone_fields)
@@ -77,10 +77,17 @@ def lead(  # one return for each row of the decision table
     return plan("none", phone=phone)
 
 
-def _held(stem: Plan, mapped: mapping.Mapped) -> Plan:
-    code = mapped.problems[0][0]
-    why = "; ".join(text for _, text in mapped.problems)
+def held(stem: Plan, problems: Sequence[tuple[str, str]]) -> Plan:
+    """The plan as a hold for what a mapping found."""
+    code = problems[0][0]
+    why = "; ".join(text for _, text in problems)
     return replace(stem, verdict="hold", reason=code, hint=f"{why}: {_HINTS[code]}")
+
+
+def conflict(stem: Plan, names: Sequence[str], key: str) -> Plan:
+    """The plan as a hold for fields that both sides changed."""
+    hint = f"{', '.join(names)}: both sides changed; make them equal and say `syncd held retry`, or set {key}"
+    return replace(stem, verdict="hold", reason="conflict", hint=hint)
 
 
 def _still_to_remove(link: model.Link, reason: str) -> bool:
@@ -92,9 +99,8 @@ def call(
     pipe: Pipeline, record: records.Record, known: Known, spec: records.StreamSpec, hashes: digest.Digest, raw: str
 ) -> Plan:
     """Plan one call of the dialer for the CRM's activities. Raises WrongKey."""
-    outside = _outside(pipe, record, known, spec, raw, subject=record.id)
-    if outside is not None:
-        return outside
+    if (beyond := outside(pipe, record, known, spec, raw, subject=record.id)) is not None:
+        return beyond
     parent = known.parent.crm_id if known.parent else known.waits_for
     mapped = pipe.fields({**record.fields, "crm_id": parent})
     key = records.SyncKey.of(pipe.client, pipe.source.stream, record.id)
@@ -104,7 +110,7 @@ def call(
 
 def _written(stem: Plan, known: Known, mapped: mapping.Mapped, hashes: digest.Digest) -> Plan:
     if mapped.problems:
-        return _held(stem, mapped)
+        return held(stem, mapped.problems)
     if known.link is None and not known.busy:
         return replace(stem, verdict="create", fields=mapped.fields, lane=Lane.DISPOSITION, waits_for=known.waits_for)
     if known.busy or (known.link and diff.changed(mapped.fields, known.link.base, "dialer", hashes)):
@@ -112,10 +118,10 @@ def _written(stem: Plan, known: Known, mapped: mapping.Mapped, hashes: digest.Di
     return stem
 
 
-def _outside(
+def outside(
     pipe: Pipeline, record: records.Record, known: Known, spec: records.StreamSpec, raw: str, *, subject: str
 ) -> Plan | None:
-    """The rows that calls and dispositions share: not ours, wrong key, still running, not wanted."""
+    """The rows that all pipelines of calls share: not ours, wrong key, still running, not wanted. Raises WrongKey."""
     lead_key = (record.fields.get(spec.parent[1]) or "") if spec.parent else ""
     if known.parent is None and not known.waits_for:
         return Plan(record.id, subject, "skip", reason="not_ours", counted=True)
@@ -123,7 +129,7 @@ def _outside(
         raise model.WrongKey(known.parent.crm_id)
     if "live" in flags_of(record, spec):
         return Plan(record.id, subject, "skip", digest=raw, reason="live")
-    if not pipe.where(record.fields):
+    if pipe.looks_at == pipe.source and not pipe.where(record.fields):
         return Plan(record.id, subject, "skip", digest=raw, reason="where")
     return None
 
@@ -149,9 +155,8 @@ def disposition(
     less: it gives the status, as it would have done had it been read by itself before. So does an older call that
     turns out later to be more than what stands; nothing else of it is written."""
     subject = known.parent.crm_id if known.parent else known.waits_for
-    outside = _outside(pipe, record, known, spec, raw, subject=beside(subject, record))
-    if outside is not None:
-        return outside
+    if (beyond := outside(pipe, record, known, spec, raw, subject=beside(subject, record))) is not None:
+        return beyond
     link = known.parent
     status_of = stronger or record
     flags = flags_of(status_of, spec)
@@ -180,7 +185,7 @@ def disposition(
         return replace(stem, verdict="hold", reason="missing", hint=_HINTS["missing"])
     mapped, status = (pipe.fields({**one.fields, "crm_id": subject}) for one in (record, status_of))
     if mapped.problems or status.problems:
-        return _held(stem, mapped if mapped.problems else status)
+        return held(stem, mapped.problems or status.problems)
     status_fields = {rule.target for rule in pipe.fields.rules if _is_status(rule, spec)}
     same_call = known_call == record.id
     status_stays = _status_stays(pipe, known, own, kept, flags, status_fields, same_call=same_call)
@@ -273,8 +278,7 @@ def _merged(pipe: Pipeline, stem: Plan, known: Known, wanted: records.Fields, ha
         elif change == "conflict" and pipe.on_conflict == "hold":
             conflicts.append(name)
     if conflicts:
-        hint = f"{', '.join(conflicts)}: {_HINTS['conflict']}"
-        return replace(stem, verdict="hold", reason="conflict", hint=hint)
+        return conflict(stem, conflicts, "`on_conflict`")
     if write or known.busy:
         return replace(stem, verdict="update", fields={**write, **(agreed if known.busy else {})}, agreed=agreed)
     return replace(stem, agreed=agreed)

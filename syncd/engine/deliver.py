@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import structlog
 
-from syncd.core import diff, model
+from syncd.core import model
 from syncd.engine import recover
 from syncd.engine.parts import Context
 from syncd.sdk import errors, records
@@ -125,9 +125,7 @@ def _settlement(
 ) -> settling.Settlement:
     if outcome.error is not None:
         return settling.Settlement(claimed, outcome)
-    fields = claimed.change.fields
-    stored = ctx.stored(pipe, fields)
-    return settling.Settlement(claimed, outcome, diff.base_of(pipe, fields, stored, ctx.hashes))
+    return settling.Settlement(claimed, outcome, recover.base_once_applied(ctx, pipe, claimed, claimed.change.fields))
 
 
 def _log(ctx: Context, pipe: model.Pipeline, settlements: Sequence[settling.Settlement], seconds_each: float) -> None:

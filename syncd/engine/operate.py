@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Literal
 
 from syncd.core import model
-from syncd.engine import planning
+from syncd.engine import editing, planning
 from syncd.engine.parts import PAUSE_CHECK_SECONDS, Client, Context, Report
 from syncd.engine.run import Engine
 from syncd.sdk import errors, records
@@ -126,7 +126,7 @@ def _retry(ctx: Context, pipe: model.Pipeline, mine: Sequence[held.Held]) -> lis
     for one in twins:
         held.look_again(ctx.run, pipe, one, ctx.clock())
         done.append(_said(one, "settled", "the next run looks again how many leads there are"))
-    found = _read_again(ctx, rest)
+    found = _read_again(ctx, rest) if pipe.kind != "edits" else {}
     notes: dict[int, str] = {}
     for one in rest:
         forget = one.reason == "missing" and pipe.kind in FORGETS_LINK
@@ -137,9 +137,12 @@ def _retry(ctx: Context, pipe: model.Pipeline, mine: Sequence[held.Held]) -> lis
             notes[one.id] = "its key is looked for before anything is sent; "
     page = [found[one.record_id] for one in rest if one.record_id in found]
     plans: dict[str, model.Plan] = {}
-    for batch in planning.plan_page(ctx, page, {pipe.name: model.EPOCH}, again=True):
+    batches = planning.plan_page(ctx, page, {pipe.name: model.EPOCH}, again=True)
+    if pipe.kind == "edits" and rest:  # what counts is how both records are now, not the call
+        batches = editing.again(ctx, pipe, {one.subject: one.record_id for one in rest})
+    for batch in batches:
         staging.stage(ctx.run, [batch], None, ctx.clock())
-        plans.update((plan.record_id, plan) for plan in batch.plans)
+        plans.update((plan.record_id, plan) for plan in batch.plans if not batch.aside)
     states = held.end(ctx.run, pipe, [one.subject for one in rest], ctx.clock())
     for one in rest:
         state, said = _became(one, plans.get(one.record_id), states.get(one.subject))

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from syncd.core import diff, mapping, model, plan
+from syncd.engine import editing
 from syncd.engine.parts import Context
 from syncd.sdk import records
 from syncd.store import known, staging
@@ -14,7 +15,9 @@ from syncd.store import known, staging
 
 def fields_to_read(ctx: Context) -> tuple[str, ...]:
     """The fields that any pipeline of this stream looks at."""
-    names = {name for pipe in ctx.pipes for name in pipe.reads}
+    names = {name for pipe in ctx.pipes if pipe.looks_at == ctx.side for name in pipe.reads}
+    if ctx.spec.length_field and any(pipe.looks_at != ctx.side for pipe in ctx.pipes):
+        names.add(ctx.spec.length_field)
     return tuple(sorted((names - {"crm_id"}) | set(_always(ctx.spec))))
 
 
@@ -43,8 +46,8 @@ def plan_page(
             ctx.run.count(f"{pipe.name}.skip.before_start", len(page) - len(fresh))
         todo = _changed(ctx, pipe, fresh, again=again)
         if todo:
-            batch = _leads(ctx, pipe, todo, asked=asked) if pipe.kind == "leads" else _calls(ctx, pipe, todo)
-            batches.append(replace(batch, backfill=backfill))
+            batch, *aside = _leads(ctx, pipe, todo, asked=asked) if pipe.kind == "leads" else _calls(ctx, pipe, todo)
+            batches += [replace(batch, backfill=backfill), *aside]
             batches += _removed_again(ctx, pipe, [record for record, _ in todo])
     return batches
 
@@ -84,7 +87,7 @@ def _changed(
     ctx: Context, pipe: model.Pipeline, page: Sequence[records.Record], *, again: bool
 ) -> list[tuple[records.Record, str]]:
     """The records whose row differs from when this pipeline last planned it, with the row's digest."""
-    names = [name for name in pipe.reads if name != "crm_id"]
+    names = [name for name in pipe.reads if name != "crm_id"] if pipe.looks_at == ctx.side else []
     names += [name for name in _always(ctx.spec) if name not in names]
     row, version = ctx.hashes.row, pipe.version
     digests = [row([*map(record.fields.get, names), _mark(record)], version) for record in page]
@@ -101,7 +104,8 @@ def _mark(record: records.Record) -> str:
 
 def _leads(
     ctx: Context, pipe: model.Pipeline, todo: Sequence[tuple[records.Record, str]], *, asked: bool
-) -> staging.Batch:
+) -> list[staging.Batch]:
+    """The plans, and those of `edits` that planning showed to be needed."""
     ids = [record.id for record, _ in todo]
     name = ctx.client.name
     links = known.links_by_crm(ctx.db, name, pipe.source.stream, ids)
@@ -124,7 +128,8 @@ def _leads(
             holders[claim] = record.id
             claimed_by[record.id] = claim
         plans.append(decided)
-    return staging.Batch(pipe, plans, phone_digest=ctx.hashes.value)
+    plans, aside = editing.spared(ctx, pipe, plans, links)
+    return [staging.Batch(pipe, plans, phone_digest=ctx.hashes.value), *aside]
 
 
 def _phone_digest(ctx: Context, pipe: model.Pipeline, mapped: mapping.Mapped) -> str:
@@ -134,7 +139,7 @@ def _phone_digest(ctx: Context, pipe: model.Pipeline, mapped: mapping.Mapped) ->
     return ctx.hashes.value(phone) if phone else ""
 
 
-def _calls(ctx: Context, pipe: model.Pipeline, todo: Sequence[tuple[records.Record, str]]) -> staging.Batch:
+def _calls(ctx: Context, pipe: model.Pipeline, todo: Sequence[tuple[records.Record, str]]) -> list[staging.Batch]:
     spec, name = ctx.spec, ctx.client.name
     if spec.parent is None:
         raise AssertionError(f"{ctx.side} has no parent to tell which record a call belongs to")
@@ -149,9 +154,10 @@ def _calls(ctx: Context, pipe: model.Pipeline, todo: Sequence[tuple[records.Reco
         waits_for = "" if parent else pending.get(record.fields.get(key_field) or "", "")
         return model.Known(parent=parent, waits_for=waits_for)
 
-    if pipe.kind == "calls":
-        return _activities(ctx, pipe, [(record, raw, facts(record)) for record, raw in todo])
-    return _dispositions(ctx, pipe, [(record, raw, facts(record)) for record, raw in todo])
+    whole = [(record, raw, facts(record)) for record, raw in todo]
+    if pipe.kind == "edits":
+        return editing.of_calls(ctx, pipe, whole)
+    return [_activities(ctx, pipe, whole) if pipe.kind == "calls" else _dispositions(ctx, pipe, whole)]
 
 
 def _activities(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from syncd.core import diff, model
 from syncd.engine.parts import Context
@@ -93,7 +93,7 @@ def _recover_changes(ctx: Context, pipe: model.Pipeline, found: Sequence[deliver
             fields = diff.changed(one.body, one.link.base, pipe.source.role, ctx.hashes)
         stored = ctx.stored(pipe, fields)
         if far is not None and one.change.kind == "update" and all(_holds(far, n, stored.get(n)) for n in fields):
-            base = diff.base_of(pipe, fields, stored, ctx.hashes)
+            base = base_once_applied(ctx, pipe, one, fields)
             settlements.append(settling.Settlement(one, records.Outcome(one.change.id), base))
         elif far is None and one.change.kind == "update":
             settlements.append(settling.Settlement(one, records.Outcome(error=errors.Missing("gone"))))
@@ -103,6 +103,13 @@ def _recover_changes(ctx: Context, pipe: model.Pipeline, found: Sequence[deliver
         held = settling.settle(ctx.run, pipe, settlements, now=ctx.clock(), find_lag=ctx.find_lag(pipe))
         ctx.report.held += len(held)
     recovery.send_again(ctx.run, pipe, again, ctx.clock(), "not as sent after the find lag")
+
+
+def base_once_applied(
+    ctx: Context, pipe: model.Pipeline, claimed: delivery.Claimed, fields: records.Fields
+) -> Mapping[str, tuple[str, str]]:
+    """What both sides agree on once these fields of an intent are on the far side."""
+    return claimed.settles or diff.base_of(pipe, fields, ctx.stored(pipe, fields), ctx.hashes)
 
 
 def look_for_twins(ctx: Context, pipe: model.Pipeline) -> None:

@@ -151,6 +151,7 @@ class StreamSpec:
     worked_field: str | None = None  # not "0" once somebody has worked on the record (a called lead)
     parent: tuple[str, str] | None = None  # (field with the parent's id, field with the parent's key), e.g. call → lead
     occurred_field: str | None = None  # when the event took place, e.g. a call's start
+    length_field: str | None = None  # how many seconds it took
     flags_field: str | None = None  # space-separated flags: "dnc", "sale", "live" (still running), "callback", …
 
 

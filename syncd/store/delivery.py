@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -37,6 +37,7 @@ class Claimed:
     link: model.Link | None = None
     call: tuple[datetime, str, str] | None = None
     record_id: str = ""
+    settles: model.Base = field(default_factory=dict)
 
 
 def link_side(pipe: model.Pipeline) -> tuple[str, str, str]:
@@ -79,7 +80,8 @@ _LOCK_CLIENT = (
 
 
 _NEEDED = (
-    "id", "subject", "record_id", "kind", "key", "marker", "far_id", "body", "call", "attempts", "reason", "lane",
+    "id", "subject", "record_id", "kind", "key", "marker", "far_id", "body", "call", "base", "attempts", "reason",
+    "lane",
 )  # fmt: skip
 
 
@@ -159,7 +161,20 @@ def _claim_once(
             if call and link and (link.called_at is None or link.called_at < call[0]):
                 calls.append({"b_id": link.id, "called_at": call[0], "call_id": call[1], "flags": call[2]})
             body = json.loads(row.body or "{}")
-            claimed.append(Claimed(row.id, row.subject, change, body, row.attempts, now, link, call, row.record_id))
+            claimed.append(
+                Claimed(
+                    row.id,
+                    row.subject,
+                    change,
+                    body,
+                    row.attempts,
+                    now,
+                    link,
+                    call,
+                    row.record_id,
+                    known.base_of(row.base),
+                )
+            )
             sending.append({"b_id": row.id, "b_kind": change.kind, "b_far_id": change.id})
             events.append(event_row(run, row.id, now, "sending", change.kind))
         bulk.execute(connection, statements.END, ended, b_now=now)
@@ -234,15 +249,19 @@ def event_row(run: Run, intent_id: int, now: datetime, step: str, detail: str) -
 _WAITING = sa.select(_intent.c.subject, _intent.c.state, _intent.c.id).where(
     _intent.c.client == sa.bindparam("client"),
     _intent.c.target == sa.bindparam("target"),
+    _intent.c.pipeline == sa.bindparam("pipeline"),
     among(_intent.c.subject, "subjects"),
     _intent.c.state.in_(("staged", "held")),
 )
 
 
-def waiting(connection: sa.Connection, client: str, target: str, subjects: Iterable[str]) -> dict[str, dict[str, int]]:
-    """Subject → state → intent, of the staged and held intents beside those in `sending`."""
+def waiting(
+    connection: sa.Connection, client: str, pipe: model.Pipeline, subjects: Iterable[str]
+) -> dict[str, dict[str, int]]:
+    """Subject → state → intent, of the pipeline's staged and held intents beside those in `sending`."""
     found: dict[str, dict[str, int]] = {}
     for part in known.slices(subjects):
-        for row in connection.execute(_WAITING, {"client": client, "target": target, "subjects": part}):
+        asked = {"client": client, "target": str(pipe.target), "pipeline": pipe.name, "subjects": part}
+        for row in connection.execute(_WAITING, asked):
             found.setdefault(row.subject, {})[row.state] = row.id
     return found

@@ -139,7 +139,7 @@ def release(run: Run, pipe: model.Pipeline, held: Held, now: datetime, *, forget
             )
         if held.kind == "review":
             return True
-        waiting = delivery.waiting(connection, run.client, str(pipe.target), [held.subject])
+        waiting = delivery.waiting(connection, run.client, pipe, [held.subject])
         staged = waiting.get(held.subject, {}).get("staged")
         tried = {"attempts": sa.case((_intent.c.attempts > 1, _intent.c.attempts), else_=1)}
         if staged is None:
@@ -181,7 +181,7 @@ def end(run: Run, pipe: model.Pipeline, subjects: Sequence[str], now: datetime) 
     staged or held."""
     found: dict[str, str] = {}
     with run.write("retried") as connection:
-        waiting = delivery.waiting(connection, run.client, str(pipe.target), subjects)
+        waiting = delivery.waiting(connection, run.client, pipe, subjects)
         for subject, states in waiting.items():
             found[subject] = "staged" if "staged" in states else "held"
             if "staged" in states:

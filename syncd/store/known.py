@@ -31,6 +31,11 @@ def slices(values: Iterable[str]) -> Iterator[list[str]]:
         yield unique[start : start + SLICE]
 
 
+def base_of(text: str | None) -> dict[str, tuple[str, str]]:
+    """A base as it is stored."""
+    return {name: (pair[0], pair[1]) for name, pair in json.loads(text or "{}").items()}
+
+
 def link_of(row: sa.Row[tuple[object, ...]]) -> model.Link:
     """A row of `link` as a Link."""
     return model.Link(
@@ -38,7 +43,7 @@ def link_of(row: sa.Row[tuple[object, ...]]) -> model.Link:
         crm_id=row.crm_id,
         dialer_id=row.dialer_id,
         key=row.key,
-        base={name: (pair[0], pair[1]) for name, pair in json.loads(row.base).items()},
+        base=base_of(row.base),
         removed=row.removed,
         called_at=row.called_at,
         call_id=row.call_id,
@@ -61,7 +66,7 @@ def joined_link(row: Any) -> model.Link | None:
         row.link_crm_id,
         row.link_dialer_id,
         row.link_key,
-        {name: (pair[0], pair[1]) for name, pair in json.loads(row.link_base).items()},
+        base_of(row.link_base),
         row.link_removed,
         row.link_called_at,
         row.link_call_id,
@@ -151,6 +156,28 @@ def pending_creates(db: Database, client: str, target: str, keys: Collection[str
             )
         )
         return {key: subject for key, subject in rows if key in wanted}
+
+
+_LAST_WRITTEN = (
+    sa.select(_intent.c.subject, sa.func.max(_intent.c.updated_at).label("at"))
+    .where(
+        _intent.c.client == sa.bindparam("client"),
+        _intent.c.target == sa.bindparam("target"),
+        among(_intent.c.subject, "ids"),
+        _intent.c.result == "updated",
+    )
+    .group_by(_intent.c.subject)
+)
+
+
+def last_written(db: Database, client: str, target: str, subjects: Collection[str]) -> dict[str, datetime]:
+    """Subject → when one of our own updates of its far record was settled last, by our clock."""
+    found: dict[str, datetime] = {}
+    with db.read() as connection:
+        for part in slices(subjects):
+            rows = connection.execute(_LAST_WRITTEN, {"client": client, "target": target, "ids": part})
+            found.update((row.subject, row.at) for row in rows)
+    return found
 
 
 _WAITING_CALLS = sa.select(_intent.c.subject, _intent.c.call).where(

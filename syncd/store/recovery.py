@@ -88,7 +88,9 @@ def _claimed(row: Any, link: model.Link | None) -> delivery.Claimed:
     if row.call:
         at, call_id, flags = json.loads(row.call)
         call = (datetime.fromisoformat(at), call_id, flags)
-    return delivery.Claimed(row.id, row.subject, change, body, row.attempts, row.sent_at, link, call, row.record_id)
+    return delivery.Claimed(
+        row.id, row.subject, change, body, row.attempts, row.sent_at, link, call, row.record_id, known.base_of(row.base)
+    )
 
 
 def send_again(run: Run, pipe: model.Pipeline, found: Sequence[delivery.Claimed], now: datetime, why: str) -> None:
@@ -98,7 +100,7 @@ def send_again(run: Run, pipe: model.Pipeline, found: Sequence[delivery.Claimed]
     if not found:
         return
     with run.write("send-again") as connection:
-        others = delivery.waiting(connection, run.client, str(pipe.target), [one.subject for one in found])
+        others = delivery.waiting(connection, run.client, pipe, [one.subject for one in found])
         for claimed in found:
             staged = others.get(claimed.subject, {}).get("staged")
             values: dict[str, Any] = {"state": "staged", "due_at": now}
@@ -136,7 +138,7 @@ def found(
             )
         ).scalar()
         twin = _twin(claimed.subject, far_id)
-        others = delivery.waiting(connection, run.client, str(pipe.target), [claimed.subject, twin])
+        others = delivery.waiting(connection, run.client, pipe, [claimed.subject, twin])
         values: dict[str, Any]
         if taken is not None:
             values = {"state": "held", "reason": "linked_elsewhere", "hint": delivery.SEVERAL_HINT}
@@ -176,7 +178,7 @@ def _cancel(connection: sa.Connection, run: Run, ids: Iterable[int], now: dateti
 def hold(run: Run, pipe: model.Pipeline, claimed: delivery.Claimed, *, reason: str, hint: str, now: datetime) -> None:
     """Hold an unfinished intent for a person; what waits beside it is cancelled, since it would be sent blindly."""
     with run.write("hold") as connection:
-        others = delivery.waiting(connection, run.client, str(pipe.target), [claimed.subject])
+        others = delivery.waiting(connection, run.client, pipe, [claimed.subject])
         _cancel(connection, run, others.get(claimed.subject, {}).values(), now, reason)
         connection.execute(
             sa.update(_intent)

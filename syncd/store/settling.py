@@ -139,7 +139,7 @@ def settle(
     write)."""
     todo = list(settlements)
     with run.write("settle") as connection:
-        others = delivery.waiting(connection, run.client, str(pipe.target), [one.claimed.subject for one in todo])
+        others = delivery.waiting(connection, run.client, pipe, [one.claimed.subject for one in todo])
         settler = _Settler(run, connection, pipe, now, find_lag, others)
         _applied(settler, [one for one in todo if one.outcome.error is None])
         for one in todo:

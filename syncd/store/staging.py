@@ -29,12 +29,13 @@ _OPEN = sa.select(
     *(
         _intent.c[name]
         for name in (
-            "id", "subject", "state", "pipeline", "version_at", "body", "reason", "kind", "lane", "attempts",
+            "id", "subject", "state", "version_at", "body", "reason", "kind", "lane", "attempts",
         )
     )
 ).where(
     _intent.c.client == sa.bindparam("client"),
     _intent.c.target == sa.bindparam("target"),
+    _intent.c.pipeline == sa.bindparam("pipeline"),
     among(_intent.c.subject, "subjects"),
     sa.or_(_intent.c.state.in_(("staged", "held")), _intent.c.result == "dropped"),
 )  # fmt: skip
@@ -128,8 +129,8 @@ class _Stager:
     def _open(self, subjects: list[str]) -> dict[str, dict[str, Any]]:
         found: dict[str, dict[str, Any]] = {}
         for part in known.slices(subjects):
-            rows = self.connection.execute(_OPEN, {"client": self.run.client, "target": self.target, "subjects": part})
-            for row in rows:
+            asked = {"client": self.run.client, "target": self.target, "pipeline": self.pipe.name, "subjects": part}
+            for row in self.connection.execute(_OPEN, asked):
                 found.setdefault(row.subject, {})[row.state] = row  # "settled": an operator dropped it
         return found
 
@@ -147,9 +148,8 @@ class _Stager:
         ):
             return None  # an older version never replaces a newer one
         wants = plan.verdict in ("create", "update", "remove")
-        others = staged is not None and staged.pipeline != self.pipe.name
         partial = self.pipe.kind == "dispositions"  # holds only what differed: an older one may hold more
-        if staged is not None and not wants and not others:
+        if staged is not None and not wants:
             left = {}
             if partial and plan.verdict == "none":
                 left = {name: value for name, value in json.loads(staged.body).items() if name not in plan.agreed}
@@ -159,12 +159,12 @@ class _Stager:
                 )
             else:
                 self._end(staged.id, "cancelled", plan.reason or "no longer differs")
-        if held is not None and (held.pipeline == self.pipe.name or wants):
+        if held is not None:
             if plan.verdict == "hold" and held.reason == plan.reason and held.kind == "review":
                 return None
             self._end(held.id, "replaced", plan.verdict)
         if wants and staged is not None:
-            values = self._values(plan, staged if others or partial else None) | {"lane": self._lane(plan, staged)}
+            values = self._values(plan, staged if partial else None) | {"lane": self._lane(plan, staged)}
             self.replaced.append({f"b_{name}": value for name, value in values.items()} | {"b_id": staged.id})
             self._event(staged.id, "restaged", plan.verdict)
             return None
@@ -216,6 +216,7 @@ class _Stager:
             "marker": plan.key.marker if plan.key else None,
             "body": tables.encode(fields),
             "call": json.dumps([plan.call[0].isoformat(), *plan.call[1:]]) if plan.call else None,
+            "base": tables.encode(plan.settles) if plan.settles else None,
             "lane": int(plan.lane),
             "version_at": plan.modified,
             "waits_for": plan.waits_for,

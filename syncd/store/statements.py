@@ -22,7 +22,7 @@ def _change(*names: str, **values: object) -> sa.Update:
 
 END = _change("result", state="settled", body=None)
 RESTAGE = _change(
-    "pipeline", "record_id", "kind", "key", "marker", "body", "call", "lane", "version_at", "waits_for", "reason",
+    "record_id", "kind", "key", "marker", "body", "call", "base", "lane", "version_at", "waits_for", "reason",
     "hint",
 )  # fmt: skip
 SEND = _change(

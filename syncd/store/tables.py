@@ -190,6 +190,7 @@ intent = sa.Table(
     sa.Column("far_id", sa.Text),
     sa.Column("body", sa.Text),  # JSON of the fields; NULL once settled
     sa.Column("call", sa.Text),  # JSON of Plan.call
+    sa.Column("base", sa.Text),  # JSON of Plan.settles
     sa.Column("lane", sa.Integer, nullable=False),
     sa.Column("version_at", Instant, nullable=False),
     sa.Column("waits_for", sa.Text, nullable=False, server_default=""),
@@ -213,6 +214,7 @@ intent = sa.Table(
         "client",
         "target",
         "subject",
+        "pipeline",
         unique=True,
         sqlite_where=sa.text("state = 'staged'"),
         postgresql_where=sa.text("state = 'staged'"),
@@ -231,6 +233,7 @@ intent = sa.Table(
         "client",
         "target",
         "subject",
+        "pipeline",
         unique=True,
         sqlite_where=sa.text("state = 'held'"),
         postgresql_where=sa.text("state = 'held'"),

@@ -90,9 +90,11 @@ class Site:
         self.syncd("run", "--once")
 
     def refuses(self, person: str) -> dialer.Call:
-        """The person, whose lead must be as suggested, is called and asks not to be called again; the next run."""
+        """The person, whose lead must be as suggested, is called, corrects the first name, and asks not to be called
+        again; the next run."""
         lead = self.door.lead_of(person)
         assert {name: lead[name] for name in LEAD} == LEAD
+        self.sim.world.leads[int(lead["lead_id"])].first_name = "Samuel"
         call = self.door.call(int(lead["lead_id"]), "DNC", seconds_ago=60)
         self.syncd("run", "--once")
         return call
@@ -131,7 +133,12 @@ def test_hubspot(site: Site) -> None:
         (tie,) = portal.door.sim("world", include=[])["associations"]
         assert tie[3] == sam
         contact = portal.objects()[sam]
-        changed = {"hs_lead_status": "UNQUALIFIED", "do_not_call": "true", "last_call": told["hs_timestamp"]}
+        changed = {
+            "firstname": "Samuel",
+            "hs_lead_status": "UNQUALIFIED",
+            "do_not_call": "true",
+            "last_call": told["hs_timestamp"],
+        }
         assert {name: contact[name] for name in changed} == changed
 
 
@@ -162,5 +169,5 @@ def test_salesforce(site: Site) -> None:
         }
         assert {name: task[name] for name in told} == told
         lead = org.world.rows["Lead"][first]
-        assert (lead["Call_Status__c"], lead["DoNotCall"]) == ("do not call", True)
+        assert (lead["Call_Status__c"], lead["DoNotCall"], lead["FirstName"]) == ("do not call", True, "Samuel")
         assert str(lead["Last_Call__c"]).startswith(booked.at.strftime("%Y-%m-%dT%H:%M:%S"))

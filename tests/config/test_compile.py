@@ -234,3 +234,19 @@ def test_a_template_names_its_sources_and_is_filled(good: Load) -> None:
     pipe = leads(good, fields=", comments: {template: '{{ first }} of {{ city }}', transform: upper}")
     assert pipe.reads == ("city", "first", "phone")
     assert mapped(pipe, first="Ann", city="Oslo")["comments"] == "ANN OF OSLO"
+
+
+def test_edits_look_at_the_called_lead_and_have_a_policy_for_each_field(good: Load) -> None:
+    text = """\
+    pipelines:
+      edits:
+        start: now
+        where: {status: [SALE]}
+        on_conflict: crm
+        policy: {email: newest}
+        fields: {email: email, name: first_name}
+"""
+    edits = pipelines(good, text)["edits"]
+    assert (str(edits.source), str(edits.looks_at), str(edits.target)) == ("dialer.calls", "dialer.leads", "crm.leads")
+    assert edits.reads == ("email", "first_name", "status")
+    assert edits.edit_policy == {"email": "newest", "name": "crm"}

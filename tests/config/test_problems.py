@@ -213,3 +213,15 @@ def test_a_literal_password_that_everybody_may_read_is_a_warning_and_no_more(tmp
 
 def test_passwords_from_elsewhere_are_no_warning(good: Load) -> None:
     assert good(LEADS % "").warnings == ()
+
+
+def test_a_policy_for_nothing_and_a_field_with_two_writers_are_told(wrong: Wrong) -> None:
+    pipelines = """\
+    pipelines:
+      dispositions: {start: now, fields: {last: call_date, name: user}}
+      edits: {start: now, policy: {mail: crm}, fields: {email: email}}
+"""
+    (line,) = wrong(HEAD + pipelines)
+    assert "clients.acme.pipelines.edits: `policy` names mail, which `fields` does not write" in line
+    (line,) = wrong(HEAD + pipelines.replace("policy: {mail: crm}, fields: {email", "fields: {name: last_name, email"))
+    assert line.startswith("syncd.yaml:7:36 clients.acme.pipelines.edits.fields.name: dispositions writes name, too")

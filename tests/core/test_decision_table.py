@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from syncd.core import condition, digest, mapping, model, plan
+from syncd.core import condition, digest, edit, mapping, model, plan
 from syncd.sdk import records
 from syncd.sdk.testing.memory import DIALER, START
 from tests.core import tables
@@ -273,6 +273,64 @@ def field(case: Case) -> dict[str, str]:
     return result(lambda: plan.disposition(pipe, call_record(case), known, CALLS, HASHES, "raw"))
 
 
+# --- edits
+
+EDITS = {
+    "differs": YES_NO,
+    "lead": YES_NO,
+    "crm": YES_NO,
+    "base": ("known", "lost"),
+    "policy": ("crm", "dialer", "newest", "hold"),
+    "crm time": ("before", "during", "after", "unknown"),
+    "we wrote": YES_NO,
+}
+EDIT_LEADS = model.Pipeline(
+    client="acme",
+    name="leads",
+    kind="leads",
+    source=model.Side("crm", "leads"),
+    target=model.Side("dialer", "leads"),
+    fields=mapping.FieldMapping((mapping.Rule("first_name", ("name",)),)),
+)
+CALL_SECONDS = 60
+CRM_MINUTES = {"before": -1, "during": 0.5, "after": 2}
+
+
+def edit_of(case: Case) -> dict[str, str]:
+    """What becomes of one field of a called lead."""
+    as_was = "" if case["base"] == "lost" else "Ann"  # without a base, what is not blank counts as changed
+    in_lead = "Anna" if case["lead"] == "yes" else as_was
+    in_crm = in_lead if case["differs"] == "no" else "Annabel" if case["crm"] == "yes" else as_was
+    if case["differs"] == "yes" and in_crm == in_lead:  # the CRM stores its own way; or nobody has entered anything
+        in_crm = in_crm.upper()
+    agreed = {"first_name": (HASHES.value(in_crm if case["crm"] == "no" else "Ann"), HASHES.value("Ann"))}
+    pipe = model.Pipeline(
+        client="acme",
+        name="edits",
+        kind="edits",
+        source=model.Side("dialer", "calls"),
+        target=model.Side("crm", "leads"),
+        fields=mapping.FieldMapping((mapping.Rule("name", ("first_name",)),)),
+        edit_policy={"name": case["policy"]},  # type: ignore[dict-item]  # the vocabulary has the policies
+    )
+    when = CRM_MINUTES.get(case["crm time"])
+    pair = edit.Pair(
+        model.Link(1, "7", "1001", "7", {} if case["base"] == "lost" else agreed),
+        records.Record("1001", {"first_name": in_lead}),
+        records.Record("7", {"name": in_crm}, None if when is None else START + timedelta(minutes=when)),
+        (START, START + timedelta(seconds=CALL_SECONDS)),
+        START + timedelta(seconds=1) if case["we wrote"] == "yes" else None,
+    )
+    found = edit.compare(pipe, EDIT_LEADS, pair, HASHES, dict)
+    if found.conflicts:
+        assert found.contested == {"first_name"}
+        return {"verdict": "held"}
+    if found.write:
+        assert found.write == {"name": in_lead}
+        return {"verdict": "written"}
+    return {"verdict": "crm wins" if found.yields else "none"}
+
+
 # --- the tests
 
 Vocabulary = dict[str, tuple[str, ...]]
@@ -282,6 +340,7 @@ TABLES: dict[str, tuple[Vocabulary, Callable[[Case], dict[str, str]]]] = {
     "D1": (DISPOSITIONS, disposition),
     "S1": (STATUS_STAYS, status_stays),
     "F1": (FIELDS, field),
+    "E1": (EDITS, edit_of),
 }
 
 

@@ -1,4 +1,4 @@
-"""A small call centre for tests: a CRM and a dialer in memory, a store, the three pipelines, people and agents."""
+"""A small call centre for tests: a CRM and a dialer in memory, a store, the four pipelines, people and agents."""
 
 from __future__ import annotations
 
@@ -83,6 +83,26 @@ def dispositions_pipeline(*, only_status: bool = False, **more: object) -> model
     )
 
 
+def edits_pipeline(default: model.EditPolicy = "hold", **more: object) -> model.Pipeline:
+    """Names, e-mails and notes of leads to their CRM records; `leads` does not fill the notes."""
+    rules = (
+        mapping.Rule("first_name", ("first_name",)),
+        mapping.Rule("email", ("email",)),
+        mapping.Rule("notes", ("comments",)),
+    )
+    return model.Pipeline(
+        client=CLIENT,
+        name="edits",
+        kind="edits",
+        source=model.Side("dialer", "calls"),
+        target=model.Side("crm", "leads"),
+        fields=mapping.FieldMapping(rules),
+        start="all",
+        edit_policy=dict.fromkeys(("first_name", "email", "notes"), default),
+        **more,  # type: ignore[arg-type]  # fields of Pipeline
+    )
+
+
 @dataclass
 class Site:
     """Both far systems, and as many lives of the program on one store as a test wants."""
@@ -91,7 +111,7 @@ class Site:
     crm: memory.World = field(default_factory=lambda: memory.World(memory.CRM))
     dialer: memory.World = field(default_factory=lambda: memory.World(memory.DIALER, store_as=lossy))
     pipelines: tuple[model.Pipeline, ...] = field(
-        default_factory=lambda: (leads_pipeline(), calls_pipeline(), dispositions_pipeline())
+        default_factory=lambda: (leads_pipeline(), calls_pipeline(), dispositions_pipeline(), edits_pipeline())
     )
     calls: int = 0
     on_commit: OnCommit = lambda label, moment: None

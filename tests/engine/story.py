@@ -113,6 +113,7 @@ def _edits_while_in_flight(story: Story) -> None:
 def _agents_call(story: Story) -> None:
     site = story.site
     site.call("1", "SALE", flags="sale")
+    site.dialer.put("leads", site.leads_of("1")[0].id, first_name="Annie")  # the agent was told how she likes it
     site.call("2", "NA")
     site.call("6", "DNC", flags="dnc")
     site.advance(5)

@@ -41,6 +41,7 @@ DIALER = {
         overlaps=((0.0, 3600.0),),
         parent=("lead_id", "vendor_lead_code"),
         occurred_field="call_date",
+        length_field="length_in_sec",
         flags_field="flags",
     ),
 }
