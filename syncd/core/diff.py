@@ -43,7 +43,7 @@ def against_target(
     "write" (only the source changed), "keep" (only the target changed), "conflict" (both did)."""
     if (value or "") == (current or ""):
         return "agreed"
-    if pair is None:
+    if pair is None or pair == model.UNKNOWN:
         return "write"
     ours, theirs = (pair[0], pair[1]) if source == "crm" else (pair[1], pair[0])
     source_changed = hashes.value(value) != ours

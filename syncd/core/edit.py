@@ -3,8 +3,8 @@
 A lead's field counts as changed if it is not what the dialer's side of the base says; the CRM's counts as changed if
 what `leads` makes of the record now is not the CRM's side. So neither side's copy of the other is ever an edit, and
 once an edit is settled both sides of the base say so: `leads` does not send it back. Fields that `leads` does not fill
-have a base of their own. What has no base at all counts as changed where it is not blank; of a field that `leads` fills
-that means that an update of the lead is under way or was lost, so a person decides.
+have a base of their own. What has no base counts as changed where it is not blank. Of a base that was lost, because an
+update of the lead may have been applied or undone, nothing can be told: `leads` sends that update again.
 """
 
 from __future__ import annotations
@@ -78,8 +78,8 @@ def compare(
         sources = _sources(rule) & filled
         winner = "dialer"
         if by_crm:
-            unknown = any(name not in pair.link.base for name in sources)
-            winner = "hold" if unknown else _winner(pipe.edit_policy.get(rule.target, "hold"), pair)
+            lost = any(pair.link.base.get(name) == model.UNKNOWN for name in sources)
+            winner = "crm" if lost else _winner(pipe.edit_policy.get(rule.target, "hold"), pair)
         if winner == "crm":
             found.yields |= sources
             continue

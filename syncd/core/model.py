@@ -115,6 +115,8 @@ class Pipeline:
 
 
 Base = Mapping[str, tuple[str, str]]  # `Pipeline.in_base` → (hash of the CRM's value, hash of the dialer's value)
+UNKNOWN = ("", "")
+"""In a base: nobody can tell what both sides hold, since an update may have been applied or undone."""
 
 
 @dataclass(frozen=True, slots=True)

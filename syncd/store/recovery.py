@@ -223,7 +223,7 @@ def sent_in_vain(
 def _forget(connection: sa.Connection, link: model.Link, fields: Collection[str]) -> None:
     """Count what the target holds in these fields, by their names in the base, as unknown."""
     current = connection.execute(sa.select(_link.c.base).where(_link.c.id == link.id).with_for_update()).scalar()
-    base = {name: pair for name, pair in json.loads(current or "{}").items() if name not in fields}
+    base = {**json.loads(current or "{}"), **dict.fromkeys(fields, model.UNKNOWN)}
     connection.execute(sa.update(_link).where(_link.c.id == link.id).values(base=tables.encode(base)))
 
 

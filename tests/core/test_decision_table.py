@@ -298,11 +298,10 @@ CRM_MINUTES = {"before": -1, "during": 0.5, "after": 2}
 
 def edit_of(case: Case) -> dict[str, str]:
     """What becomes of one field of a called lead."""
-    as_was = "" if case["base"] == "lost" else "Ann"  # without a base, what is not blank counts as changed
-    in_lead = "Anna" if case["lead"] == "yes" else as_was
-    in_crm = in_lead if case["differs"] == "no" else "Annabel" if case["crm"] == "yes" else as_was
-    if case["differs"] == "yes" and in_crm == in_lead:  # the CRM stores its own way; or nobody has entered anything
-        in_crm = in_crm.upper()
+    in_lead = "Anna" if case["lead"] == "yes" else "Ann"
+    in_crm = in_lead if case["differs"] == "no" else "Annabel" if case["crm"] == "yes" else "Ann"
+    if case["differs"] == "yes" and in_crm == in_lead:  # the CRM stores its own way
+        in_crm = "ANN"
     agreed = {"first_name": (HASHES.value(in_crm if case["crm"] == "no" else "Ann"), HASHES.value("Ann"))}
     pipe = model.Pipeline(
         client="acme",
@@ -315,7 +314,7 @@ def edit_of(case: Case) -> dict[str, str]:
     )
     when = CRM_MINUTES.get(case["crm time"])
     pair = edit.Pair(
-        model.Link(1, "7", "1001", "7", {} if case["base"] == "lost" else agreed),
+        model.Link(1, "7", "1001", "7", dict.fromkeys(agreed, model.UNKNOWN) if case["base"] == "lost" else agreed),
         records.Record("1001", {"first_name": in_lead}),
         records.Record("7", {"name": in_crm}, None if when is None else START + timedelta(minutes=when)),
         (START, START + timedelta(seconds=CALL_SECONDS)),
