@@ -9,7 +9,7 @@ from syncd.sdk import errors
 from syncd_vicidial import answers, lists
 from syncd_vicidial.api import Api
 from syncd_vicidial.calls import Calls
-from syncd_vicidial.options import Options, is_list_id
+from syncd_vicidial.options import SYSTEM, Options, is_list_id
 
 # Function → a request that changes nothing, and what VICIdial says where the user may use the function.
 _PROBES: Mapping[str, tuple[Mapping[str, str], tuple[str, ...]]] = {
@@ -18,6 +18,7 @@ _PROBES: Mapping[str, tuple[Mapping[str, str], tuple[str, ...]]] = {
     "update_lead": ({"lead_id": "0", "no_update": "Y"}, ("NO MATCHES FOUND",)),
     "add_lead": ({"phone_number": "", "list_id": "999"}, ("INVALID PHONE NUMBER", "NOT AN ALLOWED LIST ID")),
     "check_phone_number": ({"phone_number": ""}, ("INVALID PHONE NUMBER",)),
+    "add_dnc_phone": ({"phone_number": ""}, ("YOU MUST USE ALL REQUIRED FIELDS",)),
 }
 
 _OF_PEOPLE = ("first_name", "last_name", "address1", "address2", "address3", "city", "province")
@@ -43,7 +44,7 @@ def run(api: Api, calls: Calls, options: Options) -> list[errors.Problem]:
     looks: list[tuple[str, Callable[[], Iterator[errors.Problem]]]] = [
         ("user", lambda: _functions(api, options)),
         ("lists", lambda: _lists(api, options.lists, "lists")),
-        ("campaign_id", lambda: _campaign(calls, options)),
+        ("campaign_id", lambda: _campaigns(calls, options)),
     ]
     if options.time_zone:
         looks.append(("call_source", lambda: _calls(calls)))
@@ -106,7 +107,10 @@ def _login(options: Options) -> Iterator[errors.Problem]:
 
 def _functions(api: Api, options: Options) -> Iterator[errors.Problem]:
     for function, (parameters, expected) in _PROBES.items():
-        if function == "check_phone_number" and options.dnc_check == "N":
+        if (function, True) in (
+            ("check_phone_number", options.dnc_check == "N"),
+            ("add_dnc_phone", not options.opt_out_lists),
+        ):
             continue
         try:
             lines = answers.parse(api.read(function, {**parameters, "local_call_time": options.local_call_time}))
@@ -117,7 +121,8 @@ def _functions(api: Api, options: Options) -> Iterator[errors.Problem]:
         except answers.LoginRefused:
             raise
         except errors.AuthFailed as error:
-            yield errors.Problem(str(error), "user", error.fix)
+            other = "; or say `opt_out_lists: []`" if function == "add_dnc_phone" else ""
+            yield errors.Problem(str(error), "user", error.fix + other)
 
 
 def mapped_lists(api: Api, list_ids: Collection[str]) -> list[errors.Problem]:
@@ -151,13 +156,17 @@ def _lists(api: Api, list_ids: Iterable[str], where: str) -> Iterator[errors.Pro
             )
 
 
-def _campaign(calls: Calls, options: Options) -> Iterator[errors.Problem]:
-    if options.campaign_id and options.campaign_id not in calls.campaigns():
-        yield errors.Problem(
-            f"there is no campaign {options.campaign_id}, or the user may not see it",
-            "campaign_id",
-            "correct the id, or allow the campaign to the group of the user",
-        )
+def _campaigns(calls: Calls, options: Options) -> Iterator[errors.Problem]:
+    named = [("campaign_id", options.campaign_id)] if options.campaign_id else []
+    named += [("opt_out_lists", name) for name in options.opt_out_lists if name != SYSTEM]
+    known = calls.campaigns() if named else frozenset[str]()
+    for where, campaign in named:
+        if campaign not in known:
+            yield errors.Problem(
+                f"there is no campaign {campaign}, or the user may not see it",
+                where,
+                "correct the id, or allow the campaign to the group of the user",
+            )
 
 
 def _calls(calls: Calls) -> Iterator[errors.Problem]:

@@ -48,6 +48,7 @@ class VicidialConnector:
                 key_field=lead_stream.KEY_FIELD,
                 marker_field=lead_stream.MARKER_FIELD,
                 worked_field="called_count",
+                keeps_out=bool(self._options.opt_out_lists),
             ),
             "calls": records.StreamSpec(
                 overlaps=((0.0, _HOUR), (_HOUR / 2, 4.5 * _HOUR), (24 * _HOUR, 48 * _HOUR)),

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from syncd.sdk import errors, records
-from syncd_vicidial import all_info, answers, flags, lists, text
+from syncd_vicidial import all_info, answers, dnc, flags, lists, text
 from syncd_vicidial.api import Api
 from syncd_vicidial.options import Options, is_list_id
 
@@ -15,6 +15,8 @@ MARKER_FIELD = "source_id"
 _READABLE = frozenset(all_info.COLUMNS)
 _MOST_HITS = 10_000  # leads of all phones of one search
 _PHONES_AT_ONCE = 50
+_NUMBERS = ("phone_number", "alt_phone")
+_SHORTEST = 6  # digits of a number that can be on a do-not-call list
 
 
 class Leads:
@@ -23,6 +25,7 @@ class Leads:
     def __init__(self, api: Api, options: Options) -> None:
         self._api = api
         self._options = options
+        self._dnc = dnc.Dnc(api, options)
         self._non_latin = options.use_non_latin
         self._zone = options.zone()
         # Without the server's time zone its times mean nothing.
@@ -143,11 +146,15 @@ class Leads:
     def _apply(self, change: records.Change) -> records.Outcome:
         if change.kind == "create":
             return self._create(change)
+        numbers = (change.fields.get("phones") or "").split() if change.kind == "remove" else []
+        if change.id is None and numbers:
+            self._dnc.add(numbers, self._options.opt_out_lists)
+            return records.Outcome()
         if not re.fullmatch(r"[1-9]\d*", change.id or ""):
             raise errors.Rejected([errors.Problem("a lead's id is a number", "id", "drop the link of this record")])
         if change.kind == "update":
             return self._update(change, change.id or "")
-        return self._remove(change.id or "", change.reason)
+        return self._remove(change.id or "", change.reason, numbers)
 
     def _create(self, change: records.Change) -> records.Outcome:
         self._refuse_unknown(change)
@@ -235,34 +242,34 @@ class Leads:
                 values["list_exists_check"] = "Y"
         return self._send_update(lead_id, values, self._changed(change.fields))
 
-    def _remove(self, lead_id: str, reason: str) -> records.Outcome:
+    def _remove(self, lead_id: str, reason: str, numbers: Sequence[str]) -> records.Outcome:
+        """Out of dialling first, then onto the do-not-call lists, with the lead's own numbers."""
         status = self._options.opt_out_status
+        lists = self._options.opt_out_lists if reason == "opt_out" else ()
+        lead = self._lead(lead_id, frozenset({"status", *_NUMBERS})) if reason != "opt_out" or lists else None
         if reason != "opt_out":
             status = self._options.removed_status
-            lead = self._lead(lead_id, frozenset({"status"}))
             standing = lead.fields["status"] or "" if lead is not None else ""
             if "dnc" in flags.of(standing, self._options.status_flags).split():
                 status = standing  # somebody's do-not-call mark is stronger than our reason
-        return self._send_update(lead_id, {"status": status, "remove_from_hopper": "Y"})
+        gone: errors.Missing | None = None
+        outcome = records.Outcome(lead_id)
+        try:
+            outcome = self._send_update(lead_id, {"status": status, "remove_from_hopper": "Y"})
+        except errors.Missing as error:  # its numbers may come back with another lead
+            gone = error
+        own = [_digits(lead.fields[name] or "") for name in _NUMBERS] if lead is not None and lists else []
+        self._dnc.add([*numbers, *(number for number in own if len(number) >= _SHORTEST)], lists)
+        if gone is not None:
+            raise gone
+        return outcome
 
     def _screen(self, phone: str, phone_code: str) -> None:
         """Raise Screened if the number may not be dialled; update_lead itself never looks."""
         if self._options.dnc_check == "N":
             return
-        checks = self._dnc_checks()
-        parameters = {
-            "phone_number": phone,
-            "phone_code": phone_code,
-            "local_call_time": self._options.local_call_time,
-            **checks,
-        }
-        answer = self._api.read("check_phone_number", parameters)
-        lines = answers.parse(answer)
-        for line in lines:
-            if line.kind == "ERROR" and (error := answers.refusal(line, "check_phone_number", self._api.user)):
-                raise error
-        if lines or f"PHONE: {phone}|" not in answer:
-            raise errors.RetryLater("check_phone_number gives an answer that is not understood")
+        if (screened := self._dnc.screened(phone, phone_code, self._dnc_checks())) is not None:
+            raise screened
 
     def _send_update(self, lead_id: str, values: Mapping[str, str], notes: tuple[str, ...] = ()) -> records.Outcome:
         lines = self._api.write("update_lead", {"lead_id": lead_id, **values})

@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 DncCheck = Literal["AREACODE", "Y", "N"]
 _ALL = ("---ALL---",)
+SYSTEM = "system"  # the server's own do-not-call list
+_CAMPAIGN = r"^[A-Za-z0-9_-]{2,8}$"
 
 
 class Options(BaseModel):
@@ -37,7 +39,7 @@ class Options(BaseModel):
     )
     campaign_id: str | None = Field(
         default=None,
-        pattern=r"^[A-Za-z0-9_-]{2,8}$",
+        pattern=_CAMPAIGN,
         description="Campaign whose own do-not-call list new and changed numbers must pass as well",
     )
     dnc_check: DncCheck = Field(
@@ -69,6 +71,11 @@ class Options(BaseModel):
         default="DNC",
         pattern=r"^[A-Za-z0-9_-]{1,6}$",
         description="Status of a lead that is taken out of dialling because the person opted out",
+    )
+    opt_out_lists: tuple[str, ...] = Field(
+        default=(SYSTEM,),
+        description="Do-not-call lists that get the numbers of people who opt out in the CRM, whether they have a lead "
+        "or not: `system`, or campaigns; empty for none. Nothing is ever taken off them, except by `syncd dnc remove`",
     )
     use_non_latin: bool = Field(
         default=False, description="As in VICIdial's System Settings; without it names lose all non-ASCII letters"
@@ -117,6 +124,14 @@ class Options(BaseModel):
                 ZoneInfo(value)
             except (ZoneInfoNotFoundError, ValueError, OSError):
                 raise ValueError("no IANA time zone of that name; for example America/New_York") from None
+        return value
+
+    @field_validator("opt_out_lists")
+    @classmethod
+    def _dnc_lists(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for item in value:
+            if item != SYSTEM and not re.fullmatch(_CAMPAIGN, item):
+                raise ValueError("a do-not-call list is `system` or a campaign of 2 to 8 letters and digits")
         return value
 
     @field_validator("lists")

@@ -11,6 +11,8 @@ _NEEDED: Mapping[str, str] = {
     "lead_search": f"user_level 8 or more, modify_leads 1 to 5, {_API}",
     "lead_all_info": f"user_level 7 or more, modify_leads 1 to 5, view_reports, {_API}",
     "lead_field_info": f"user_level 7 or more, modify_leads 1 to 4, {_API}",
+    "add_dnc_phone": f"user_level 8 or more, modify_lists, {_API}",
+    "delete_dnc_phone": f"user_level 8 or more, modify_lists, delete_from_dnc, {_API}",
     "check_phone_number": f"user_level 8 or more, {_API}",
     "campaigns_list": f"user_level 8 or more, view_reports, {_API}",
     "call_report_export.php": "user_level 7 or more, view_reports, export_reports, and the report "

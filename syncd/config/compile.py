@@ -146,6 +146,7 @@ class _Client:
             marked=writes.marker_field not in settings.fields,
             shadow=settings.mode == "shadow",
             edit_policy=edit_policy,
+            keeps_out=kind == "leads" and writes.keeps_out,
         )
 
     def _called(self, side: model.Side) -> str:

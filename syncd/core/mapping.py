@@ -136,6 +136,16 @@ class FieldMapping:
                 result[rule.target] = None
         return Mapped(result, tuple(problems))
 
+    def numbers(self, fields: records.Fields) -> str:
+        """All numbers of a record that a phone rule may take, as they are dialled, separated by spaces; "" if none."""
+        found: dict[str, None] = {}
+        for name in (name for rule in self.rules if "phone" in rule.transforms for name in rule.sources):
+            try:
+                found[phone.parse(fields.get(name) or "", self.region).national] = None
+            except phone.NotDialable:
+                continue
+        return " ".join(sorted(found))
+
     def _phone(self, rule: Rule, value: str, result: dict[str, str | None], problems: list[tuple[str, str]]) -> None:
         """Put a number into the result: national, and with its calling code where it is the one to dial. A further
         number that cannot be dialled is left out."""

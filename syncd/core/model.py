@@ -60,6 +60,7 @@ class Pipeline:
     opt_out: on `leads`, the CRM's do-not-call mark of the source record; on `dispositions`, of the target record.
     protect: on `dispositions`, values of a status field (casefolded) that a weaker status never overwrites.
     marked: `leads` plants its marker (the mapping does not use that field).
+    keeps_out: on `leads`, the dialer is told the numbers of people who opt out, whether they have a lead or not.
     edit_policy: on `edits`, target field → who wins where both sides changed it.
     """
 
@@ -80,6 +81,7 @@ class Pipeline:
     marked: bool = True
     shadow: bool = False
     edit_policy: Mapping[str, EditPolicy] = field(default_factory=dict)
+    keeps_out: bool = False
 
     @property
     def writes_back(self) -> bool:
@@ -109,6 +111,8 @@ class Pipeline:
     def version(self) -> str:
         """Changes whenever the same row might plan differently."""
         rest = repr((self.where, self.opt_out, self.shared_phone, sorted(self.protect), self.start == "all"))
+        if self.keeps_out:
+            rest += "keeps_out"
         if self.edit_policy:
             rest += repr(sorted(self.edit_policy.items()))
         return f"{self.fields.version}.{hashlib.sha256(rest.encode()).hexdigest()[:8]}"

@@ -53,8 +53,11 @@ def lead(  # one return for each row of the decision table
     ):
         if wants_out:
             suppress = reason if reason in ("deleted", "opt_out") else ""
-            if known.busy or (link and _still_to_remove(link, reason)):
-                return plan("remove", reason, lane=Lane.URGENT, suppress=suppress)
+            numbers = pipe.fields.numbers(record.fields) if reason == "opt_out" and pipe.keeps_out else ""
+            to_tell = {"phones": numbers} if numbers else {}
+            untold = bool(diff.changed(to_tell, link.base if link else {}, "crm", hashes))
+            if known.busy or untold or (link and _still_to_remove(link, reason)):
+                return plan("remove", reason, lane=Lane.URGENT, suppress=suppress, fields=to_tell)
             return plan("skip", "where" if reason == "left" else reason, suppress=suppress)
     if mapped.problems:
         return held(plan("hold"), mapped.problems)

@@ -102,6 +102,8 @@ class Change:
     create: `key` is planted, `id` is None. update: `fields` of the record `id`; a None value clears the field.
     remove: the record `id` is taken out of use (a dialer stops dialling it), nothing is deleted; `reason` says why:
     "deleted", "opt_out", "left" (no longer wanted by `where`) or "twin" (a second copy of a lead).
+    A removal for an opt-out from a stream that `keeps_out` has one field, "phones": numbers without their calling
+    codes, separated by spaces, that must not be dialled from now on; its `id` is None where the person has no record.
     urgent: a do-not-call mark or a removal: it may use what a connector keeps in reserve of a budget.
     """
 
@@ -152,6 +154,7 @@ class StreamSpec:
     parent: tuple[str, str] | None = None  # (field with the parent's id, field with the parent's key), e.g. call → lead
     occurred_field: str | None = None  # when the event took place, e.g. a call's start
     length_field: str | None = None  # how many seconds it took
+    keeps_out: bool = False  # a removal for an opt-out tells it numbers ("phones") to keep out, also without an id
     flags_field: str | None = None  # space-separated flags: "dnc", "sale", "live" (still running), "callback", …
 
 

@@ -222,9 +222,9 @@ def _change(
     if row.kind == "remove":
         if row.reason == "twin":
             return records.Change("remove", key, row.far_id, reason="twin", urgent=True), ""
-        if link is None:
+        if link is None and not body:
             return None, "no lead was created"
-        return records.Change("remove", key, link.dialer_id, reason=row.reason, urgent=True), ""
+        return records.Change("remove", key, link.dialer_id if link else None, body, row.reason, urgent=True), ""
     if pipe.target.role == "dialer" and row.why:
         return None, row.why
     if link is None:

@@ -81,9 +81,7 @@ def _claimed(row: Any, link: model.Link | None) -> delivery.Claimed:
     key = records.SyncKey(row.key, row.marker)
     body = json.loads(row.body or "{}")
     reason = row.reason if row.kind == "remove" else ""
-    change = records.Change(
-        row.kind, key, row.far_id, {} if row.kind == "remove" else body, reason, row.lane == model.Lane.URGENT
-    )
+    change = records.Change(row.kind, key, row.far_id, body, reason, row.lane == model.Lane.URGENT)
     call = None
     if row.call:
         at, call_id, flags = json.loads(row.call)

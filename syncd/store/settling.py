@@ -159,7 +159,10 @@ def _applied(settler: _Settler, done: Sequence[Settlement]) -> None:
         notes = ",".join(one.outcome.notes)
         if change.kind == "remove":
             if link is not None and change.reason != "twin":
-                connection.execute(sa.update(_link).where(_link.c.id == link.id).values(removed=change.reason))
+                base = tables.encode({**bases.get(link.id, {}), **one.base})
+                connection.execute(
+                    sa.update(_link).where(_link.c.id == link.id).values(removed=change.reason, base=base)
+                )
             settler.settled(one, "removed", change.reason)
         elif link is not None:
             merged.append({"b_id": link.id, "b_base": tables.encode({**bases.get(link.id, {}), **one.base})})

@@ -301,11 +301,20 @@ class _Stager:
 
 
 def totals(run: Run, pipe: model.Pipeline) -> policy.Totals:
-    """What this pipeline has staged, for the guard. A create or update without a link yet counts as a create."""
+    """What this pipeline has staged, for the guard. A create or update without a link yet counts as a create; who opted
+    out without having a lead takes none out of dialling."""
+    linked = sa.exists().where(
+        _link.c.client == _intent.c.client, _link.c.crm_stream == "leads", _link.c.crm_id == _intent.c.subject
+    )
     with run.db.read() as connection:
         rows = connection.execute(
             sa.select(_intent.c.kind, sa.func.count())
-            .where(_intent.c.client == run.client, _intent.c.pipeline == pipe.name, _intent.c.state == "staged")
+            .where(
+                _intent.c.client == run.client,
+                _intent.c.pipeline == pipe.name,
+                _intent.c.state == "staged",
+                sa.or_(_intent.c.kind != "remove", _intent.c.reason == "twin", linked),
+            )
             .group_by(_intent.c.kind)
         )
         kinds = {row[0]: row[1] for row in rows}

@@ -47,6 +47,7 @@ def result(decide: Callable[[], model.Plan]) -> dict[str, str]:
 LEADS = {
     "deleted": YES_NO,
     "opted out": YES_NO,
+    "untold": YES_NO,
     "wanted": YES_NO,
     "link": ("none", "live", "out", "opted out"),
     "busy": YES_NO,
@@ -56,6 +57,7 @@ LEADS = {
     "differs": YES_NO,
     "dated": YES_NO,
 }
+NUMBER = "7275550002"
 LINK_REMOVED = {"live": ("",), "out": ("deleted", "left"), "opted out": ("opt_out",)}
 
 
@@ -70,21 +72,24 @@ def lead(case: Case) -> dict[str, str]:
         source=model.Side("crm", "leads"),
         target=model.Side("dialer", "leads"),
         fields=mapping.FieldMapping(
-            (mapping.Rule("first_name", ("first_name",)),),
+            (mapping.Rule("first_name", ("first_name",)), mapping.Rule("alt_phone", ("cell",), transforms=("phone",))),
             phone_fields=None if case["phone"] == "unused" else ("phone_code", "phone_number"),
         ),
         where=WANTED,
         opt_out=OPT_OUT,
         shared_phone="allow" if case["shared"] == "allow" else "hold",
         start="now",
+        keeps_out=case["untold"] == "yes" or case["link"] != "none",
     )
     record = records.Record(
         "7",
-        {"do_not_call": "true" if case["opted out"] == "yes" else None, "wanted": case["wanted"]},
+        {"do_not_call": "true" if case["opted out"] == "yes" else None, "wanted": case["wanted"], "cell": NUMBER},
         START if case["dated"] == "yes" else None,
         case["deleted"] == "yes",
     )
     agreed = base(**{**fields, "first_name": "Anna" if case["differs"] == "yes" else "Ann"})
+    if case["untold"] == "no":
+        agreed |= base(phones=NUMBER)
     found = [
         result(
             lambda removed=removed: plan.lead(  # type: ignore[misc]  # mypy cannot infer a lambda's default

@@ -36,6 +36,7 @@ DIALER = {
         key_field="vendor_lead_code",
         marker_field="source_id",
         worked_field="called_count",
+        keeps_out=True,
     ),
     "calls": records.StreamSpec(
         overlaps=((0.0, 3600.0),),
@@ -91,6 +92,12 @@ class World:
             fields = {name: None if value is None else self.store_as(value) for name, value in change.fields.items()}
             if change.kind == "create":
                 return self._create(spec, table, change, fields)
+            if change.kind == "remove" and change.fields:
+                for phone in (change.fields["phones"] or "").split():
+                    self.table("kept_out")[phone] = records.Record(phone, {}, self.now)
+                if change.id is None:
+                    return records.Outcome()
+                fields = {}
             record = table.get(change.id or "")
             if record is None or record.deleted:
                 return records.Outcome(error=errors.Missing("no such record"))
