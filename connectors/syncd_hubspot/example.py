@@ -57,6 +57,10 @@ fields:
   do_not_call: {rules: [{when: {status: [DNC, DNCL, DNCC]}, value: true}]}
   last_call: call_date
 """
+DNC = """\
+fields:
+  do_not_call: {value: true}
+"""
 EDITS = """\
 policy: {email: newest}  # other fields that both sides changed are held
 fields:  # property: field of the lead
@@ -66,4 +70,6 @@ fields:  # property: field of the lead
   zip: postal_code
 """
 
-EXAMPLE = protocol.Example(OPTIONS, {"leads": LEADS, "calls": CALLS, "dispositions": DISPOSITIONS, "edits": EDITS})
+EXAMPLE = protocol.Example(
+    OPTIONS, {"leads": LEADS, "calls": CALLS, "dispositions": DISPOSITIONS, "edits": EDITS, "dnc": DNC}
+)

@@ -56,6 +56,10 @@ fields:
   DoNotCall: {rules: [{when: {status: [DNC, DNCL, DNCC]}, value: true}]}
   Last_Call__c: call_date
 """
+DNC = """\
+fields:
+  DoNotCall: {value: true}
+"""
 EDITS = """\
 policy: {Email: newest}  # other fields that both sides changed are held
 fields:  # field: field of the lead
@@ -65,4 +69,6 @@ fields:  # field: field of the lead
   PostalCode: postal_code
 """
 
-EXAMPLE = protocol.Example(OPTIONS, {"leads": LEADS, "calls": CALLS, "dispositions": DISPOSITIONS, "edits": EDITS})
+EXAMPLE = protocol.Example(
+    OPTIONS, {"leads": LEADS, "calls": CALLS, "dispositions": DISPOSITIONS, "edits": EDITS, "dnc": DNC}
+)

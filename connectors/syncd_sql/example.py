@@ -57,6 +57,10 @@ fields:
   last_call_at: call_date
   last_agent: user
 """
+DNC = """\
+fields:
+  do_not_call: {value: true}
+"""
 EDITS = """\
 policy: {email: newest}  # other fields that both sides changed are held
 fields:  # the person's field: field of the lead
@@ -66,4 +70,6 @@ fields:  # the person's field: field of the lead
   zip: postal_code
 """
 
-EXAMPLE = protocol.Example(OPTIONS, {"leads": LEADS, "calls": CALLS, "dispositions": DISPOSITIONS, "edits": EDITS})
+EXAMPLE = protocol.Example(
+    OPTIONS, {"leads": LEADS, "calls": CALLS, "dispositions": DISPOSITIONS, "edits": EDITS, "dnc": DNC}
+)

@@ -9,7 +9,7 @@ from typing import ClassVar
 from pydantic import BaseModel
 
 from syncd.sdk import errors, protocol, records
-from syncd_vicidial import all_info, check, example, text
+from syncd_vicidial import all_info, check, dnc, example, text
 from syncd_vicidial import calls as call_stream
 from syncd_vicidial import leads as lead_stream
 from syncd_vicidial import options as settings
@@ -29,6 +29,7 @@ class VicidialConnector:
         self.client = client
         self._options = options
         self._api = Api(options)
+        self._dnc = dnc.Dnc(self._api, options)
         self._leads = lead_stream.Leads(self._api, options)
         self._calls = call_stream.Calls(self._api, options)
 
@@ -48,6 +49,7 @@ class VicidialConnector:
                 key_field=lead_stream.KEY_FIELD,
                 marker_field=lead_stream.MARKER_FIELD,
                 worked_field="called_count",
+                flags_field=lead_stream.FLAGS_FIELD,
                 keeps_out=bool(self._options.opt_out_lists),
             ),
             "calls": records.StreamSpec(
@@ -118,8 +120,25 @@ class VicidialConnector:
         """Fields of a stream; of leads those that can be written and those that can only be read."""
         if stream == "calls":
             return {name: records.FieldInfo(word, writable=False) for name, word in call_stream.FIELDS.items()}
-        read_only = dict.fromkeys(all_info.COLUMNS, records.FieldInfo(writable=False))
-        return {**read_only, **text.FIELDS}
+        read_only = dict.fromkeys((*all_info.COLUMNS, lead_stream.FLAGS_FIELD), records.FieldInfo(writable=False))
+        priority = records.FieldInfo("integer -99 to 99, for new leads")
+        return {**read_only, **text.FIELDS, lead_stream.HOPPER_FIELD: priority}
+
+    def dnc_lists(self) -> Sequence[str]:
+        """See `protocol.KeepsDnc`."""
+        return self._options.opt_out_lists
+
+    def dnc_listed(self, number: str, phone_code: str) -> list[str]:
+        """The server's list, area codes included, and the campaign's. Raises AuthFailed, RetryLater."""
+        return self._dnc.listed(number, phone_code)
+
+    def dnc_add(self, number: str, lists: Sequence[str]) -> None:
+        """Put it on `system` or campaigns' lists. Raises AuthFailed, RetryLater, Rejected, Ambiguous."""
+        self._dnc.add([number], lists)
+
+    def dnc_remove(self, number: str, lists: Sequence[str]) -> list[str]:
+        """Take it off; the user needs delete_from_dnc. Raises as `dnc_add`."""
+        return self._dnc.remove(number, lists)
 
     def close(self) -> None:
         """Release connections."""

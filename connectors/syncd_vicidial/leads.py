@@ -11,8 +11,10 @@ from syncd_vicidial.api import Api
 from syncd_vicidial.options import Options, is_list_id
 
 KEY_FIELD = "vendor_lead_code"
+HOPPER_FIELD = "hopper_priority"
 MARKER_FIELD = "source_id"
-_READABLE = frozenset(all_info.COLUMNS)
+FLAGS_FIELD = "flags"  # what the lead's status means, as of calls
+_READABLE = frozenset({*all_info.COLUMNS, FLAGS_FIELD})
 _MOST_HITS = 10_000  # leads of all phones of one search
 _PHONES_AT_ONCE = 50
 _NUMBERS = ("phone_number", "alt_phone")
@@ -115,6 +117,8 @@ class Leads:
             for name in sorted(wanted.intersection(doubtful)):
                 columns[name] = self._column(lead_id, name)
         fields = {name: text.read(name, value, self._zone) for name, value in columns.items() if name in wanted}
+        if FLAGS_FIELD in wanted:
+            fields[FLAGS_FIELD] = flags.of(columns["status"], self._options.status_flags)
         return records.Record(lead_id, fields)
 
     def _refuse_to_guess(self, lead_id: str, line: answers.Line) -> None:
@@ -158,7 +162,9 @@ class Leads:
 
     def _create(self, change: records.Change) -> records.Outcome:
         self._refuse_unknown(change)
-        values = {name: text.wire(name, value) for name, value in change.fields.items() if value}
+        values = {
+            name: text.wire(name, value) for name, value in change.fields.items() if value and name != HOPPER_FIELD
+        }
         phone = values["phone_number"] = _digits(values.get("phone_number", ""))
         list_id = values.get("list_id", "")
         if not is_list_id(list_id):
@@ -177,6 +183,9 @@ class Leads:
         values.update(self._dnc_checks())
         if self._options.list_exists_check:
             values["list_exists_check"] = "Y"
+        priority = _priority(change.fields.get(HOPPER_FIELD), self._options.hopper_priority)
+        if priority is not None:  # never outside of the hours in which the lead may be called
+            values |= {"add_to_hopper": "Y", "hopper_priority": str(priority), "hopper_local_call_time_check": "Y"}
         if self._options.duplicate_check:
             values["duplicate_check"] = self._options.duplicate_check
         lines = self._api.write("add_lead", values)
@@ -210,11 +219,13 @@ class Leads:
 
     def _update(self, change: records.Change, lead_id: str) -> records.Outcome:
         self._refuse_unknown(change)
-        if not change.fields:
-            return records.Outcome(lead_id, notes=("nothing-to-send",))
         values = {
-            name: text.update_value(name, value, use_non_latin=self._non_latin) for name, value in change.fields.items()
+            name: text.update_value(name, value, use_non_latin=self._non_latin)
+            for name, value in change.fields.items()
+            if name != HOPPER_FIELD  # the hopper is for new leads; who was dialled is not dialled again by a change
         }
+        if not values:
+            return records.Outcome(lead_id, notes=("nothing-to-send",))
         for name in sorted(text.NOT_CLEARABLE & values.keys()):
             if values[name] == text.update_value(name, None, use_non_latin=self._non_latin):
                 raise errors.Rejected(
@@ -295,7 +306,7 @@ class Leads:
     def _refuse_unknown(self, change: records.Change) -> None:
         problems = [
             errors.Problem(f"VICIdial's leads have no field {name}", name, "correct the mapping")
-            for name in sorted(change.fields.keys() - text.FIELDS.keys())
+            for name in sorted(change.fields.keys() - text.FIELDS.keys() - {HOPPER_FIELD})
         ]
         reserved = {KEY_FIELD} | ({MARKER_FIELD} if change.key.marker is not None else set())
         problems += [
@@ -307,9 +318,19 @@ class Leads:
 
     def _changed(self, fields: records.Fields) -> tuple[str, ...]:
         for name, value in fields.items():
-            if value and text.canonical(name, value, use_non_latin=self._non_latin) != value:
+            if value and name in text.FIELDS and text.canonical(name, value, use_non_latin=self._non_latin) != value:
                 return ("values-changed",)
         return ()
+
+
+def _priority(mapped: str | None, default: int | None) -> int | None:
+    """The place in the hopper that a new lead gets, None where it waits for its turn."""
+    if not mapped:
+        return default
+    if not re.fullmatch(r"-?\d{1,2}", mapped.strip()):
+        what = "a hopper priority is a whole number from -99 to 99"
+        raise errors.Rejected([errors.Problem(what, HOPPER_FIELD, "correct the record or the mapping")])
+    return int(mapped)
 
 
 def _digits(value: str) -> str:

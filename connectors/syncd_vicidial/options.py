@@ -72,6 +72,13 @@ class Options(BaseModel):
         pattern=r"^[A-Za-z0-9_-]{1,6}$",
         description="Status of a lead that is taken out of dialling because the person opted out",
     )
+    hopper_priority: int | None = Field(
+        default=None,
+        ge=-99,
+        le=99,
+        description="Put new leads into the hopper at once, with this priority (dialled within seconds instead of "
+        "minutes), if the local call time allows it; the mapping may say `hopper_priority` for each lead",
+    )
     opt_out_lists: tuple[str, ...] = Field(
         default=(SYSTEM,),
         description="Do-not-call lists that get the numbers of people who opt out in the CRM, whether they have a lead "

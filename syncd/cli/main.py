@@ -17,6 +17,7 @@ from syncd.cli import (
     config,
     db,
     demo,
+    dnc,
     fields,
     held,
     init,
@@ -48,7 +49,7 @@ app = cyclopts.App(
     help_format="plaintext",
     default_parameter=cyclopts.Parameter(negative=()),
 )
-for _group in (run, plan, status, held, pause, backfill, db, config, setup, fields, init, simulate, demo):
+for _group in (run, plan, status, held, pause, backfill, db, config, setup, fields, dnc, init, simulate, demo):
     _group.mount(app)
 app.meta.group_parameters = cyclopts.Group("Everywhere", sort_key=0)
 

@@ -17,6 +17,7 @@ SIDES: dict[model.Kind, tuple[model.Side, model.Side]] = {
     "calls": (model.Side("dialer", "calls"), model.Side("crm", "calls")),
     "dispositions": (model.Side("dialer", "calls"), model.Side("crm", "leads")),
     "edits": (model.Side("dialer", "calls"), model.Side("crm", "leads")),
+    "dnc": (model.Side("dialer", "leads"), model.Side("crm", "leads")),
 }
 LOOKS_AT: dict[model.Kind, model.Side] = {kind: source for kind, (source, _) in SIDES.items()} | {
     "edits": model.Side("dialer", "leads")
@@ -103,8 +104,9 @@ class _Client:
         reads, writes = self._stream(path, source), self._stream(path, target)
         if reads is None or writes is None:
             return None
-        if not reads.readable or not writes.writable:
-            side, what = (source, "read") if not reads.readable else (target, "written to")
+        readable = reads.readable or kind == "dnc"  # which looks at leads one by one
+        if not readable or not writes.writable:
+            side, what = (source, "read") if not readable else (target, "written to")
             self.document.add(path, f"{self._called(side)} cannot be {what}", "remove this pipeline")
             return None
         phone_fields = writes.phone if kind == "leads" else None
@@ -120,8 +122,10 @@ class _Client:
         shared_phone: Literal["hold", "allow"] = "hold"
         on_conflict: model.OnConflict = "source"
         protect: frozenset[str] = frozenset()
+        consent: condition.Condition | None = None
         if isinstance(settings, models.Leads):
             shared_phone = settings.shared_phone
+            consent = fields.compiled(settings.consent) if settings.consent is not None else None
         if isinstance(settings, models.Dispositions):
             on_conflict = settings.on_conflict
             protect = _protected(rules, settings.protect)
@@ -139,6 +143,8 @@ class _Client:
             start=self._start(settings),
             where=fields.compiled(settings.where),
             opt_out=self._opt_out(kind),
+            consent=consent,
+            per_run=settings.per_run if isinstance(settings, models.Dnc) else 0,
             shared_phone=shared_phone,
             on_conflict=on_conflict,
             guard=settings.guard.limits(),

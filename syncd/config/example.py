@@ -48,6 +48,7 @@ _KIND = {
     "calls": "Each call becomes one record in the CRM.",
     "dispositions": "The newest call changes the person's record. A sale or a do-not-call mark is never overwritten "
     "by less.",
+    "dnc": "Leads that the dialer itself marked as do-not-call (a list loaded by an administrator) mark their person.",
     "edits": "What agents changed in a lead goes to the person's record when the call has ended.",
 }
 

@@ -67,6 +67,11 @@ class Leads(Pipeline):
         description="The CRM's do-not-call mark: such a record is never inserted, and its lead is taken out of "
         "dialling first of all",
     )
+    consent: Tests | None = Field(
+        None,
+        description="What must hold for a record to be dialled at all, for example {consent: true}; nobody is inserted "
+        "without it, and a lead whose consent goes is taken out of dialling",
+    )
     shared_phone: Literal["hold", "allow"] = Field(
         "hold", description="A phone that several records share: hold all but the first, or make a lead of each"
     )
@@ -89,6 +94,14 @@ class Dispositions(Pipeline):
         ("SALE", "DNC", "DNCL", "DNCC"),
         description="Statuses of the dialer that a weaker or older one never overwrites in the CRM",
     )
+
+
+class Dnc(Pipeline):
+    """`pipelines.dnc`: leads that the dialer itself has marked as do-not-call, without a call that would say so, mark
+    their CRM record. The source is the lead. VICIdial tells no changes of leads: some are looked at each time."""
+
+    every: Duration = Field(300.0, description="How often some leads are looked at")
+    per_run: int = Field(500, ge=1, le=10_000, description="How many leads are looked at each time, in turn")
 
 
 class Edits(Pipeline):
@@ -120,11 +133,12 @@ class Pipelines(Model):
     dispositions: Dispositions | None = Field(None, description="Dialer → CRM: what a call changes in its CRM record")
 
     edits: Edits | None = Field(None, description="Dialer → CRM: fields that agents changed in called leads")
+    dnc: Dnc | None = Field(None, description="Dialer → CRM: do-not-call marks that no call tells of")
 
     @model_validator(mode="after")
     def _at_least_one(self) -> Pipelines:
-        if not (self.leads or self.calls or self.dispositions or self.edits):
-            raise Wrong("no pipeline", "add leads, calls, dispositions or edits")
+        if not any(getattr(self, name) for name in type(self).model_fields):
+            raise Wrong("no pipeline", f"add one of {', '.join(type(self).model_fields)}")
         return self
 
 

@@ -109,7 +109,7 @@ def _tested(path: yaml_nodes.Path, pipeline: models.Pipeline) -> Iterator[_Named
     """Source fields that conditions look at."""
     conditions: list[tuple[yaml_nodes.Path, fields.Tests | None]] = [((*path, "where"), pipeline.where)]
     if isinstance(pipeline, models.Leads):
-        conditions.append(((*path, "opt_out"), pipeline.opt_out))
+        conditions += [((*path, "opt_out"), pipeline.opt_out), ((*path, "consent"), pipeline.consent)]
     for target, spec in pipeline.fields.items():
         for number, rule in enumerate(spec.rules):
             conditions.append(((*path, "fields", target, "rules", number, "when"), rule.when))

@@ -23,6 +23,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "leads": models.Leads,
     "dispositions": models.Dispositions,
     "edits": models.Edits,
+    "dnc": models.Dnc,
     "guard": models.Guard,
     "field": fields.FieldSpec,
     "rule": fields.FieldRule,

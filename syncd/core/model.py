@@ -14,7 +14,7 @@ from syncd.core import condition, mapping
 from syncd.sdk import records
 from syncd.sdk.protocol import Role
 
-Kind = Literal["leads", "calls", "dispositions", "edits"]
+Kind = Literal["leads", "calls", "dispositions", "edits", "dnc"]
 OnConflict = Literal["source", "target", "hold"]
 EditPolicy = Literal["crm", "dialer", "newest", "hold"]
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -58,9 +58,11 @@ class Pipeline:
 
     start: "all", "now", or the instant from which changes count.
     opt_out: on `leads`, the CRM's do-not-call mark of the source record; on `dispositions`, of the target record.
+    consent: on `leads`, what must hold for a record to be dialled at all; else it is treated as one that left `where`.
     protect: on `dispositions`, values of a status field (casefolded) that a weaker status never overwrites.
     marked: `leads` plants its marker (the mapping does not use that field).
     keeps_out: on `leads`, the dialer is told the numbers of people who opt out, whether they have a lead or not.
+    per_run: on `dnc`, how many leads one run looks at.
     edit_policy: on `edits`, target field → who wins where both sides changed it.
     """
 
@@ -74,6 +76,7 @@ class Pipeline:
     start: Literal["all", "now"] | datetime = "now"
     where: condition.Condition = field(default_factory=condition.Condition)
     opt_out: condition.Condition | None = None
+    consent: condition.Condition | None = None
     shared_phone: Literal["hold", "allow"] = "hold"
     on_conflict: OnConflict = "source"
     guard: GuardLimits = field(default_factory=GuardLimits)
@@ -82,11 +85,12 @@ class Pipeline:
     shadow: bool = False
     edit_policy: Mapping[str, EditPolicy] = field(default_factory=dict)
     keeps_out: bool = False
+    per_run: int = 500
 
     @property
     def writes_back(self) -> bool:
         """Whether it writes fields of a CRM record that has a lead; its intents hold only what is to be written."""
-        return self.kind in ("dispositions", "edits")
+        return self.kind in ("dispositions", "edits", "dnc")
 
     @property
     def looks_at(self) -> Side:
@@ -103,8 +107,9 @@ class Pipeline:
     def reads(self) -> tuple[str, ...]:
         """The fields of `looks_at` that planning looks at."""
         names = {*self.fields.sources, *self.where.fields}
-        if self.opt_out is not None and self.kind == "leads":
-            names.update(self.opt_out.fields)
+        for mark in (self.opt_out, self.consent):
+            if mark is not None and self.kind == "leads":
+                names.update(mark.fields)
         return tuple(sorted(names))
 
     @cached_property
@@ -113,6 +118,8 @@ class Pipeline:
         rest = repr((self.where, self.opt_out, self.shared_phone, sorted(self.protect), self.start == "all"))
         if self.keeps_out:
             rest += "keeps_out"
+        if self.consent is not None:
+            rest += repr(self.consent)
         if self.edit_policy:
             rest += repr(sorted(self.edit_policy.items()))
         return f"{self.fields.version}.{hashlib.sha256(rest.encode()).hexdigest()[:8]}"

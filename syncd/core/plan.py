@@ -49,6 +49,7 @@ def lead(  # one return for each row of the decision table
     for wants_out, reason in (
         (record.deleted, "deleted"),
         (pipe.opt_out is not None and not record.deleted and pipe.opt_out(record.fields), "opt_out"),
+        (pipe.consent is not None and not record.deleted and not pipe.consent(record.fields), "consent"),
         (not record.deleted and (record.left or not pipe.where(record.fields)), "left"),
     ):
         if wants_out:
@@ -203,6 +204,26 @@ def disposition(
         own = flags_of(record, spec)
     call_state = (*newest, " ".join([*sorted(own), *(_KEPT + flag for flag in sorted(kept))]))
     return _merged(pipe, replace(stem, call=call_state), known, wanted, hashes)
+
+
+def dnc(
+    pipe: Pipeline, record: records.Record, known: Known, spec: records.StreamSpec, hashes: digest.Digest, raw: str
+) -> Plan:
+    """Plan one lead that the dialer itself may have as do-not-call, for its CRM record. Raises WrongKey."""
+    link = known.parent
+    if link is None or "dnc" not in flags_of(record, spec):
+        return Plan(record.id, record.id, "none", counted=True)
+    if record.fields.get(spec.key_field or "") != link.key:
+        raise model.WrongKey(link.crm_id)
+    stem = Plan(record.id, link.crm_id, "none", digest=raw, link_id=link.id, lane=Lane.URGENT)
+    if known.target is None:
+        return replace(stem, verdict="skip", reason="deleted")
+    if not pipe.where(record.fields):
+        return replace(stem, verdict="skip", reason="where")
+    mapped = pipe.fields({**record.fields, "crm_id": link.crm_id})
+    if mapped.problems:
+        return held(stem, mapped.problems)
+    return _merged(pipe, stem, known, mapped.fields, hashes)
 
 
 def beside(subject: str, record: records.Record) -> str:

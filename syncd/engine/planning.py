@@ -46,10 +46,18 @@ def plan_page(
             ctx.run.count(f"{pipe.name}.skip.before_start", len(page) - len(fresh))
         todo = _changed(ctx, pipe, fresh, again=again)
         if todo:
-            batch, *aside = _leads(ctx, pipe, todo, asked=asked) if pipe.kind == "leads" else _calls(ctx, pipe, todo)
+            batch, *aside = _planned(ctx, pipe, todo, asked=asked)
             batches += [replace(batch, backfill=backfill), *aside]
             batches += _removed_again(ctx, pipe, [record for record, _ in todo])
     return batches
+
+
+def _planned(
+    ctx: Context, pipe: model.Pipeline, todo: Sequence[tuple[records.Record, str]], *, asked: bool
+) -> list[staging.Batch]:
+    if pipe.kind == "leads":
+        return _leads(ctx, pipe, todo, asked=asked)
+    return [_dnc(ctx, pipe, todo)] if pipe.kind == "dnc" else _calls(ctx, pipe, todo)
 
 
 def _removed_again(ctx: Context, pipe: model.Pipeline, page: Sequence[records.Record]) -> list[staging.Batch]:
@@ -220,6 +228,26 @@ def _dispositions(
             raw,
             stronger=strongest if plan.strength(strongest, ctx.spec) > plan.strength(record, ctx.spec) else None,
         )
+        if decided.agreed:
+            agreed[record.id] = diff.base_of(pipe, decided.agreed, {}, ctx.hashes)
+        plans.append(decided)
+    return staging.Batch(pipe, plans, agreed)
+
+
+def _dnc(ctx: Context, pipe: model.Pipeline, todo: Sequence[tuple[records.Record, str]]) -> staging.Batch:
+    """Only leads that carry the dialer's do-not-call mark are looked up in the CRM."""
+    name = ctx.client.name
+    marked = [record.id for record, _ in todo if "dnc" in plan.flags_of(record, ctx.spec)]
+    links = known.links_by_dialer(ctx.db, name, pipe.source.stream, marked)
+    crm_ids = [link.crm_id for link in links.values()]
+    targets = _targets(ctx, pipe, crm_ids)
+    busy = known.busy(ctx.db, name, str(pipe.target), crm_ids)
+    plans, agreed = [], {}
+    for record, raw in todo:
+        link = links.get(record.id)
+        crm_id = link.crm_id if link else ""
+        facts = model.Known(parent=link, target=targets.get(crm_id), busy=crm_id in busy)
+        decided = plan.dnc(pipe, record, facts, ctx.spec, ctx.hashes, raw)
         if decided.agreed:
             agreed[record.id] = diff.base_of(pipe, decided.agreed, {}, ctx.hashes)
         plans.append(decided)

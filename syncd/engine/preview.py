@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import NoReturn
 
 from syncd.core import diff, model, policy
-from syncd.engine import planning
+from syncd.engine import planning, sweep
 from syncd.engine.parts import Client, Context, Report
 from syncd.engine.run import Engine
 from syncd.sdk import errors, records
@@ -112,6 +112,9 @@ def _pages(
     ctx: Context, states: Mapping[str, streams.PipelineState]
 ) -> Iterator[tuple[Sequence[records.Record], dict[str, datetime]]]:
     """The pages that the next run would read, with the instant from which each pipeline takes changes."""
+    if not ctx.spec.readable:
+        yield sweep.next_page(ctx), {pipe.name: model.EPOCH for pipe in ctx.pipes}
+        return
     until = ctx.source.clock()
     state = streams.stream_state(ctx.db, ctx.client.name, str(ctx.side))
     started, joining = {}, []

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from syncd.core import model
-from syncd.engine import planning
+from syncd.engine import planning, sweep
 from syncd.engine.parts import Context
 from syncd.sdk import errors, records
 from syncd.store import clocks, known, staging, streams
@@ -20,6 +20,8 @@ VANISH_SLICES = 10  # slices of known ids that one run asks for, where deleted r
 
 def pull(ctx: Context) -> bool:
     """Read what changed and stage it. Returns whether the stream was read to its end (False: told to stop)."""
+    if not ctx.spec.readable:
+        return sweep.sweep(ctx)
     until = ctx.source.clock()
     state = _checkpoint(ctx, streams.stream_state(ctx.db, ctx.client.name, str(ctx.side)), until)
     started, since, new = _begin(ctx, state, until)

@@ -91,6 +91,23 @@ class ChecksValues(Protocol):
         and asked only after it found nothing fatal."""
 
 
+@runtime_checkable
+class KeepsDnc(Protocol):
+    """Extra: a dialer's do-not-call lists. A number is given without its calling code; lists go by name."""
+
+    def dnc_lists(self) -> Sequence[str]:
+        """The lists that get the numbers of people who opt out."""
+
+    def dnc_listed(self, number: str, phone_code: str) -> list[str]:
+        """The lists that keep the number from being dialled. Raises AuthFailed, RetryLater."""
+
+    def dnc_add(self, number: str, lists: Sequence[str]) -> None:
+        """Put it on these lists; fine where it is. Raises AuthFailed, RetryLater, Rejected, Ambiguous."""
+
+    def dnc_remove(self, number: str, lists: Sequence[str]) -> list[str]:
+        """Take it off these lists, at an operator's word only; returns those it was on. Raises as `dnc_add`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One thing to set up on the far side: `what` for a person to read first, `id` for the connector."""

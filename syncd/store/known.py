@@ -239,6 +239,23 @@ def newest_link(db: Database, client: str, crm_stream: str) -> model.Link | None
     return link_of(row) if row else None
 
 
+def links_after(db: Database, client: str, dialer_stream: str, after: int, limit: int) -> list[model.Link]:
+    """The links of leads that are not taken out of dialling, in the order in which they were made, behind `after`."""
+    with db.read() as connection:
+        rows = connection.execute(
+            sa.select(_link)
+            .where(
+                _link.c.client == client,
+                _link.c.dialer_stream == dialer_stream,
+                _link.c.removed == "",
+                _link.c.id > after,
+            )
+            .order_by(_link.c.id)
+            .limit(limit)
+        )
+        return [link_of(row) for row in rows]
+
+
 def linked_ids(db: Database, client: str, crm_stream: str, after: str, limit: int) -> Sequence[str]:
     """CRM ids that have a link and are not known to be deleted, in order of their text, after `after`."""
     with db.read() as connection:

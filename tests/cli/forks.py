@@ -33,12 +33,17 @@ class Forks:
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
 
-    def run(self, arguments: Sequence[str], environ: Mapping[str, str], folder: Path) -> tuple[int, str, str]:
+    def run(
+        self, arguments: Sequence[str], environ: Mapping[str, str], folder: Path, stdin: str = ""
+    ) -> tuple[int, str, str]:
         """Run a command to its end: (exit code, standard output, standard error)."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         out, err = folder / "command.out", folder / "command.err"
-        task = {"arguments": list(arguments), "environ": dict(environ), "out": str(out), "err": str(err)}
+        given = folder / "command.in"
+        given.write_text(stdin, "utf-8")
+        files = {"in": str(given), "out": str(out), "err": str(err)}
+        task = {"arguments": list(arguments), "environ": dict(environ), **files}
         self._process.stdin.write(json.dumps(task) + "\n")
         self._process.stdin.flush()
         return int(self._process.stdout.readline()), out.read_text("utf-8"), err.read_text("utf-8")
@@ -73,7 +78,7 @@ def _command(task: dict[str, object]) -> None:
     try:
         os.environ.clear()
         os.environ.update(task["environ"])  # type: ignore[call-overload]  # a mapping, as `run` sent it
-        for number, name in ((0, os.devnull), (1, str(task["out"])), (2, str(task["err"]))):
+        for number, name in ((0, str(task["in"])), (1, str(task["out"])), (2, str(task["err"]))):
             flags = os.O_RDONLY if number == 0 else os.O_WRONLY | os.O_CREAT | os.O_TRUNC
             os.dup2(os.open(name, flags, 0o600), number)
         code = import_module("syncd.cli.main").main(task["arguments"])

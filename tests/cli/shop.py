@@ -173,9 +173,9 @@ class Shop:
         with self.sim.world.lock:
             return sorted(lead.vendor_lead_code for lead in self.sim.world.leads.values() if "syncd:" in lead.source_id)
 
-    def syncd(self, *arguments: str | Path, environ: Mapping[str, str] | None = None) -> Ran:
+    def syncd(self, *arguments: str | Path, environ: Mapping[str, str] | None = None, stdin: str = "") -> Ran:
         """Run a command to its end."""
-        return Ran(*self.forks.run([str(one) for one in arguments], self.environ(environ or {}), self.folder))
+        return Ran(*self.forks.run([str(one) for one in arguments], self.environ(environ or {}), self.folder, stdin))
 
     @contextmanager
     def daemon(self, *arguments: str, environ: Mapping[str, str] | None = None) -> Iterator[Daemon]:

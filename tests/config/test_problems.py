@@ -86,7 +86,7 @@ def test_what_is_not_yaml_is_named_with_line_and_column(wrong: Wrong, text: str,
     [
         ("{}", "syncd.yaml:1:1 clients: is missing – The clients by name"),
         (HEAD, "syncd.yaml:2:3 clients.acme.pipelines: is missing – What is kept in step"),
-        (HEAD + "    pipelines: {}\n", "syncd.yaml:5:5 clients.acme.pipelines: no pipeline – add leads"),
+        (HEAD + "    pipelines: {}\n", "syncd.yaml:5:5 clients.acme.pipelines: no pipeline – add one of leads"),
         (HEAD + "    pipelines:\n", "syncd.yaml:5:5 clients.acme.pipelines: nothing stands after the colon"),
         (HEAD + "    pipelines: 5\n", "syncd.yaml:5:16 clients.acme.pipelines: not a mapping – write `key: value`"),
         (LEADS % "" + "  Big Client: {}\n", "syncd.yaml:6:3 clients.Big Client: a key that cannot be used"),

@@ -48,6 +48,7 @@ LEADS = {
     "deleted": YES_NO,
     "opted out": YES_NO,
     "untold": YES_NO,
+    "consent": YES_NO,
     "wanted": YES_NO,
     "link": ("none", "live", "out", "opted out"),
     "busy": YES_NO,
@@ -58,6 +59,7 @@ LEADS = {
     "dated": YES_NO,
 }
 NUMBER = "7275550002"
+CONSENT = condition.Condition((condition.Test("consent", "true"),))
 LINK_REMOVED = {"live": ("",), "out": ("deleted", "left"), "opted out": ("opt_out",)}
 
 
@@ -79,11 +81,17 @@ def lead(case: Case) -> dict[str, str]:
         opt_out=OPT_OUT,
         shared_phone="allow" if case["shared"] == "allow" else "hold",
         start="now",
+        consent=CONSENT,
         keeps_out=case["untold"] == "yes" or case["link"] != "none",
     )
     record = records.Record(
         "7",
-        {"do_not_call": "true" if case["opted out"] == "yes" else None, "wanted": case["wanted"], "cell": NUMBER},
+        {
+            "do_not_call": "true" if case["opted out"] == "yes" else None,
+            "wanted": case["wanted"],
+            "cell": NUMBER,
+            "consent": case["consent"],
+        },
         START if case["dated"] == "yes" else None,
         case["deleted"] == "yes",
     )
@@ -335,6 +343,44 @@ def edit_of(case: Case) -> dict[str, str]:
     return {"verdict": "crm wins" if found.yields else "none"}
 
 
+# --- do-not-call
+
+MARKS = {
+    "lead": ("ours", "other"),
+    "marked": YES_NO,
+    "key": ("same", "another"),
+    "record": ("there", "gone"),
+    "wanted": YES_NO,
+    "mapping": ("fine", "unmapped"),
+    "holds": YES_NO,
+}
+
+
+def mark(case: Case) -> dict[str, str]:
+    """Decide one lead that the dialer may have marked."""
+    table = (("DNCL", "true"),) if case["mapping"] == "fine" else (("DNC", "true"),)
+    pipe = model.Pipeline(
+        client="acme",
+        name="dnc",
+        kind="dnc",
+        source=model.Side("dialer", "leads"),
+        target=model.Side("crm", "leads"),
+        fields=mapping.FieldMapping((mapping.Rule("do_not_call", ("status",), table=table),)),
+        where=WANTED,
+    )
+    fields = {
+        "status": "DNCL",
+        "flags": "dnc completed" if case["marked"] == "yes" else "completed",
+        "vendor_lead_code": "7" if case["key"] == "same" else "8",
+        "wanted": case["wanted"],
+    }
+    link = None if case["lead"] == "other" else model.Link(1, "7", "1001", "7", {})
+    holds = {"do_not_call": "true" if case["holds"] == "yes" else None}
+    target = records.Record("7", holds) if case["record"] == "there" else None
+    known = model.Known(parent=link, target=target)
+    return result(lambda: plan.dnc(pipe, records.Record("1001", fields), known, DIALER["leads"], HASHES, "raw"))
+
+
 # --- the tests
 
 Vocabulary = dict[str, tuple[str, ...]]
@@ -345,6 +391,7 @@ TABLES: dict[str, tuple[Vocabulary, Callable[[Case], dict[str, str]]]] = {
     "S1": (STATUS_STAYS, status_stays),
     "F1": (FIELDS, field),
     "E1": (EDITS, edit_of),
+    "N1": (MARKS, mark),
 }
 
 

@@ -37,6 +37,7 @@ DIALER = {
         marker_field="source_id",
         worked_field="called_count",
         keeps_out=True,
+        flags_field="flags",
     ),
     "calls": records.StreamSpec(
         overlaps=((0.0, 3600.0),),
