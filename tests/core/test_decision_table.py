@@ -345,7 +345,7 @@ def edit_of(case: Case) -> dict[str, str]:
 
 # --- do-not-call
 
-MARKS = {
+MARKS: dict[str, tuple[str, ...]] = {
     "lead": ("ours", "other"),
     "marked": YES_NO,
     "key": ("same", "another"),
