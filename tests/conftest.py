@@ -1,4 +1,4 @@
-"""Fixtures for all tests: fresh databases on real servers."""
+"""Fixtures for all tests: fresh databases on real servers, and where commands run."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,11 +6,19 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from tests.cli import forks
 from tests.services import mariadb, postgresql
 
 # How long an example takes depends on what else the machine does; pytest-timeout ends what hangs.
 hypothesis.settings.register_profile("syncd", deadline=None)
 hypothesis.settings.load_profile("syncd")
+
+
+@pytest.fixture(scope="session")
+def forks_() -> Iterator[forks.Forks]:
+    """Where this test process runs its commands."""
+    with forks.running() as process:
+        yield process
 
 
 @pytest.fixture(scope="session")

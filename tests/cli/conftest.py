@@ -9,13 +9,6 @@ from tests.cli import forks
 from tests.cli import shop as shops
 
 
-@pytest.fixture(scope="session")
-def forks_() -> Iterator[forks.Forks]:
-    """Where this test process runs its commands."""
-    with forks.running() as process:
-        yield process
-
-
 @pytest.fixture
 def bare(tmp_path: Path, forks_: forks.Forks) -> Iterator[shops.Shop]:
     """A shop without a store."""

@@ -22,6 +22,8 @@ _PRELOADED = (
     "syncd.engine.operate",
     "syncd.engine.preview",
     "syncd.store.inspection",
+    "syncd_hubspot",
+    "syncd_salesforce",
     "syncd_sql",
     "syncd_vicidial",
 )

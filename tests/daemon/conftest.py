@@ -1,5 +1,5 @@
 """The shop of the command line's tests, for the daemon."""
 
-from tests.cli.conftest import bare, forks_, shop
+from tests.cli.conftest import bare, shop
 
-__all__ = ["bare", "forks_", "shop"]
+__all__ = ["bare", "shop"]

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from syncd.simulators import salesforce, vicidial
+from syncd.simulators import salesforce
 from syncd.simulators.salesforce import logins
-from tests.end_to_end import dialer
+from tests.cli import forks
+from tests.crms import site as sites
+from tests.crms.site import Site
 from tests.salesforce.conftest import STATE
 
-COMMAND = Path(sysconfig.get_path("scripts")) / "syncd"
-YAML = """
-store: sqlite:///$folder/syncd.db
-clients:
-  acme:
+YAML = """\
     phone_region: US
     crm:
       type: salesforce
@@ -29,14 +23,6 @@ clients:
       client_secret: $client_secret
       where: "Company = 'C'"
       calls: {key_field: Syncd_Call__c}
-    dialer:
-      type: vicidial
-      url: $vicidial
-      user: $user
-      password: $password
-      time_zone: Etc/GMT+5
-      use_non_latin: true
-      history_days: 1
     pipelines:
       leads:
         start: all
@@ -61,70 +47,61 @@ clients:
 """
 
 
-class Shop:
-    """The customer."""
-
-    def __init__(self, folder: Path, org: salesforce.Simulator, site: vicidial.Simulator) -> None:
-        self.folder, self.org = folder, org
-        self.door = dialer.Door(site.url)
-        self.file = folder / "syncd.yaml"
-        text = YAML
-        values = {
-            "folder": str(folder),
-            "salesforce": org.url,
-            "vicidial": site.url,
-            "client_id": logins.APP["id"],
-            "client_secret": logins.APP["secret"],
-            "user": dialer.API_USER,
-            "password": dialer.PASSWORD,
-        }
-        for name, value in values.items():
-            text = text.replace(f"${name}", value)
-        self.file.write_text(text, encoding="utf-8")
-        self.file.chmod(0o600)
-
-    def run(self, *arguments: str) -> Any:
-        ended = subprocess.run(
-            (COMMAND, *arguments, "--config", str(self.file), "--json"),
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        assert ended.returncode == 0, ended.stdout + ended.stderr
-        return json.loads(ended.stdout.splitlines()[-1])
-
-    def dialed(self) -> dict[str, dict[str, Any]]:
-        """Leads of ours by the record's id."""
-        return {lead["vendor_lead_code"]: lead for lead in self.door.leads() if lead["vendor_lead_code"]}
+@pytest.fixture
+def org() -> Iterator[salesforce.Simulator]:
+    with salesforce.serve(STATE) as found:
+        found.world.offset_seconds = 1  # it tells whole seconds: what is there was there a second ago
+        yield found
 
 
 @pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Shop]:
-    with salesforce.serve(STATE) as org, vicidial.serve(dialer.state()) as site:
-        made = Shop(tmp_path, org, site)
+def site(tmp_path: Path, forks_: forks.Forks, org: salesforce.Simulator) -> Iterator[Site]:
+    with sites.opened(tmp_path, forks_) as made:
+        made.configure(YAML, salesforce=org.url, client_id=logins.APP["id"], client_secret=logins.APP["secret"])
+        made.syncd("db", "upgrade")
         yield made
-        made.door.close()
 
 
-def test_leads_go_out_and_calls_and_dispositions_come_back(shop: Shop) -> None:
-    shop.run("config", "check")
-    shop.run("db", "upgrade")
-    shop.run("run", "--once")
-    first, second, third = shop.org.world.rows["Lead"]
-    assert set(shop.dialed()) == {first, second, third}
+def test_leads_go_out_and_calls_and_dispositions_come_back(site: Site, org: salesforce.Simulator) -> None:
+    site.syncd("config", "check")
+    site.syncd("run", "--once")
+    first, second, third = org.world.rows["Lead"]
+    assert set(site.leads()) == {first, second, third}
 
-    sold, refused = (int(shop.dialed()[lead]["lead_id"]) for lead in (first, second))
-    shop.door.call(sold, "SALE", seconds_ago=60)
-    shop.door.call(refused, "DNC", seconds_ago=50)
-    contact = shop.org.world.convert(first)
-    shop.org.world.put("Lead", third, {"Company": "another"})
-    shop.run("run", "--once")
-    shop.run("run", "--once")
+    site.call(first, "SALE", seconds_ago=60)
+    site.call(second, "DNC", seconds_ago=50)
+    contact = org.world.convert(first)
+    org.world.put("Lead", third, {"Company": "another"})
+    org.world.offset_seconds = 2
+    site.syncd("run", "--once")
+    site.syncd("run", "--once")
 
-    tasks = sorted(shop.org.world.rows["Task"].values(), key=lambda task: str(task["CallDisposition"]))
+    tasks = sorted(org.world.rows["Task"].values(), key=lambda task: str(task["CallDisposition"]))
     assert [(task["CallDisposition"], task["WhoId"]) for task in tasks] == [("DNC", second), ("SALE", contact)]
-    assert shop.org.world.rows["Contact"][contact]["Call_Status__c"] == "sold"
-    lead = shop.org.world.rows["Lead"][second]
+    assert org.world.rows["Contact"][contact]["Call_Status__c"] == "sold"
+    lead = org.world.rows["Lead"][second]
     assert (lead["Call_Status__c"], lead["DoNotCall"]) == ("do not call", True)
-    assert {one["status"] for name, one in shop.dialed().items() if name in (first, third)} == {"SYNCDX"}
+    assert {one["status"] for name, one in site.leads().items() if name in (first, third)} == {"SYNCDX"}
+
+
+def test_pitfall_12_syncd_stops_by_itself_before_the_org_refuses_and_do_not_call_still_goes(
+    site: Site, org: salesforce.Simulator
+) -> None:
+    first, second, _ = org.world.rows["Lead"]
+    site.syncd("run", "--once")
+    site.call(first, "SALE", seconds_ago=60)
+    site.call(second, "DNC", seconds_ago=50)
+    org.world.daily = 1000
+    org.world.used = before = 960  # of which 5 % are kept
+    org.world.put("Lead", first, {"LastName": "Changed"})
+    site.syncd("run", "--once", code=1)
+    lead = org.world.rows["Lead"][second]
+    assert (lead["Call_Status__c"], lead["DoNotCall"]) == ("do not call", True)
+    assert org.world.rows["Lead"][first]["Call_Status__c"] is None
+    assert site.leads()[first]["last_name"] == "A"
+    assert org.world.used - before < 10
+    (told,) = site.told("status", "acme")
+    assert [one["waiting"] for one in told["pipelines"] if one["pipeline"] == "dispositions"] == [1]
+    org.world.used, org.world.offset_seconds = 0, 2
+    site.syncd("run", "--once")
+    assert site.leads()[first]["last_name"] == "Changed"

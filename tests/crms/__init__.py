@@ -1,0 +1,1 @@
+"""A customer with HubSpot or Salesforce, both simulated, and what tests of either need."""
