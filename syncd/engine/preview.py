@@ -91,7 +91,7 @@ def preview(
             _add(ctx, found[batch.pipe.name], batch.pipe, [phones.settle(batch.pipe, plan) for plan in batch.plans])
     for pipe in pipes:
         one = found[pipe.name]
-        one.unchanged = run.counts.get(f"{pipe.name}.unchanged", 0)
+        one.unchanged += run.counts.get(f"{pipe.name}.unchanged", 0)
         if before_start := run.counts.get(f"{pipe.name}.skip.before_start"):
             one.skipped["before_start"] = before_start
         one.staged = status.staged(engine.db, client.name, [pipe.name])

@@ -32,6 +32,8 @@ def test_without_a_daemon_the_command_does_the_work(shop: shops.Shop) -> None:
     told = ran.json()
     assert (told["state"], told["counts"]["read"], told["counts"]["create"], told["unsent"]) == ("done", 4, 3, 0)
     assert shop.leads() == ["1", "2", "3"]
+    dry = shop.syncd("backfill", "acme", "leads", "--since", "2026-01-05", "--dry-run", "--json")
+    assert [dry.json()[what] for what in ("read", "create", "update", "unchanged")] == [4, 0, 0, 3]
     listed = shop.syncd("backfill", "list", "acme").out
     assert "done" in listed
 
