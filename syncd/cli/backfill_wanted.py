@@ -52,7 +52,8 @@ def wanted(
     end = min(now, instant(until, "--until", zone, now, end_of_day=True)) if until is not None else now
     if begin is not None and begin > end:
         raise errors.UserError([errors.Problem("--since is after --until, or not yet", fix="give an earlier one")])
-    return stored.Wanted(client.name, pipeline, str(pipe.source), begin, end, named)
+    version = pipe.version if until is None and named is None else ""
+    return stored.Wanted(client.name, pipeline, str(pipe.source), begin, end, named, version)
 
 
 def instant(text: str, option: str, zone: ZoneInfo, now: datetime, *, end_of_day: bool = False) -> datetime:

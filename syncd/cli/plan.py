@@ -66,6 +66,7 @@ def shown(client: str, one: preview.Preview, limit: int) -> dict[str, Any]:
         "hold": dict(one.held),
         "guard": one.guard,
         "paused": one.paused,
+        "reread": one.reread,
         "staged": len(one.staged),
         "more": sum(max(0, len(every) - limit) for every in (one.items, one.staged)),
         "records": [
@@ -87,6 +88,8 @@ def say(out: output.Output, one: dict[str, Any]) -> None:
             out.line(f"  {label}: {output.reasons(one[what])}")
     if one["paused"]:
         out.line(f"  paused by {one['paused']}")
+    if one["reread"]:
+        out.line(f"  its mapping has changed; records that have not are read again by `{one['reread']}`")
     if one["guard"]:
         out.line(f"  its guard would stop this: {one['guard']}")
     if one["staged"]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from syncd.cli import output
 from syncd.cli import session as sessions
 
 if TYPE_CHECKING:
+    from syncd.core import model
     from syncd.store import status as facts
 
 _RESUME = {
@@ -50,11 +51,11 @@ def status(client: str | None = None, /, *, session: sessions.Given) -> int:
             )
             for one in clients
         ]
-        shadows = {(one.name, pipe.name) for one in clients for pipe in one.pipelines if pipe.shadow}
+        configured = {(one.name, pipe.name): pipe for one in clients for pipe in one.pipelines}
         if db.sqlite:
             process = db.holder()
             session.out.line(f"syncd runs as process {process}" if process else "no daemon runs")
-    shown = [_shown(one, shadows, now) for one in found]
+    shown = [_shown(one, configured, now) for one in found]
     session.out.table(
         ("client", "stream", "state", "checkpoint", "lag", "last run", "next", "last error"),
         [_stream_row(one["client"], stream, now) for one in shown for stream in one["streams"]],
@@ -76,18 +77,18 @@ def status(client: str | None = None, /, *, session: sessions.Given) -> int:
             if pipe["paused_by"]:
                 session.out.line(f"  {pipe['pipeline']} is paused by {pipe['paused_by']}: {pipe['paused_why']}")
                 session.out.line(f"    {pipe['resume']}")
+            if pipe["reread"]:
+                session.out.line(f"  the mapping of {pipe['pipeline']} has changed since it read everything;")
+                session.out.line(f"    records that have not changed are read again by `{pipe['reread']}`")
         if held := sum(sum(pipe["held"].values()) for pipe in one["pipelines"]):
             session.out.line(f"  {held} held: `syncd held list {one['client']}`")
     session.out.result(shown)
     return 0
 
 
-def _shown(one: facts.Client, shadows: Set[tuple[str, str]], now: datetime) -> dict[str, Any]:
-    """A client with stable keys. `shadows`: (client, pipeline) of those that write nothing."""
-    pipelines = [
-        _pipeline(one.name, pipe, "shadow" if (one.name, pipe.name) in shadows else "live", now)
-        for pipe in one.pipelines
-    ]
+def _shown(one: facts.Client, configured: Mapping[tuple[str, str], model.Pipeline], now: datetime) -> dict[str, Any]:
+    """A client with stable keys. `configured`: by (client, pipeline)."""
+    pipelines = [_pipeline(one.name, pipe, configured[one.name, pipe.name], now) for pipe in one.pipelines]
     return {
         "client": one.name,
         "process": one.process,
@@ -118,15 +119,18 @@ def _stream(stream: facts.Stream, now: datetime) -> dict[str, Any]:
     }
 
 
-def _pipeline(client: str, pipe: facts.Pipeline, mode: str, now: datetime) -> dict[str, Any]:
+def _pipeline(client: str, pipe: facts.Pipeline, configured: model.Pipeline, now: datetime) -> dict[str, Any]:
+    from syncd.engine import reread
+
     paused = pipe.state.paused if pipe.state.is_paused(now) else ""
     return {
         "pipeline": pipe.name,
-        "mode": mode,
+        "mode": "shadow" if configured.shadow else "live",
         "paused_by": paused,
         "paused_why": pipe.state.why if paused else "",
         "paused_until": pipe.state.until if paused else None,
         "resume": _RESUME[paused].format(client=client, name=pipe.name) if paused else "",
+        "reread": reread.command(client, configured, pipe.state),
         "started_at": pipe.state.started_at,
         "staged": pipe.staged,
         "waiting": pipe.waiting,

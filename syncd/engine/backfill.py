@@ -139,6 +139,8 @@ class _Slice:
         if not row.is_open:
             self._end(ctx, "halted")
             return
+        if row.version not in ("", self._pipe.version):
+            backfill_slices.mixed(ctx.run, self._number)
         if self.reading is not None and not self._nobody_came_between(ctx):
             self.reading = None
         if not self._pipe.shadow:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import NoReturn
 
 from syncd.core import diff, model, policy
-from syncd.engine import planning, sweep
+from syncd.engine import planning, reread, sweep
 from syncd.engine.parts import Client, Context, Report
 from syncd.engine.run import Engine
 from syncd.sdk import errors, records
@@ -33,7 +33,7 @@ class Item:
 class Preview:
     """What one pipeline's next run would do. `items` are the records for which something would happen or that would
     be held; `skipped` and `held` count by reason; `staged` is what waits from earlier runs; `guard` says why its guard
-    would stop it; `paused` says who paused it."""
+    would stop it; `paused` says who paused it; `reread` is how to read again what was read with another mapping."""
 
     pipeline: str
     read: int = 0
@@ -45,6 +45,7 @@ class Preview:
     staged: list[status.Waiting] = field(default_factory=list)
     guard: str = ""
     paused: str = ""
+    reread: str = ""
 
 
 class Unleased(lease.Run):
@@ -95,6 +96,8 @@ def preview(
         if before_start := run.counts.get(f"{pipe.name}.skip.before_start"):
             one.skipped["before_start"] = before_start
         one.staged = status.staged(engine.db, client.name, [pipe.name])
+        if pages is None:
+            one.reread = reread.command(client.name, pipe, states.get(pipe.name, streams.PipelineState()))
         one.guard = _guard(run, pipe, one, passes=states.get(pipe.name, streams.PipelineState()).guard_pass)
     return list(found.values())
 

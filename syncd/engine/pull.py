@@ -70,6 +70,9 @@ def _begin(
     states = streams.pipeline_states(ctx.db, ctx.client.name)
     started: dict[str, datetime] = {}
     joining: list[str] = []
+    unknown = [pipe for pipe in ctx.pipes if not states.get(pipe.name, streams.PipelineState()).version]
+    if unknown:
+        streams.read_with(ctx.run, {pipe.name: pipe.version for pipe in unknown})
     for pipe in ctx.pipes:
         begun = states.get(pipe.name, streams.PipelineState()).started_at
         started[pipe.name] = begun or _start(pipe, until)

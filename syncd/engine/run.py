@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from syncd.core import model, policy
-from syncd.engine import deliver, failure, pull, recover
+from syncd.engine import deliver, failure, pull, recover, reread
 from syncd.engine.parts import Client, Clock, Context, Report
 from syncd.sdk import errors, fence
 from syncd.store import clocks, known, lease, recovery, staging, streams
@@ -46,8 +46,13 @@ class Engine:
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{id(self):x}"
 
     def register(self, client: Client) -> None:
-        """Bind the client to this store; raise UserError if the store knows it as another."""
+        """Bind the client to this store; raise UserError if the store knows it as another. Says in the log where a
+        mapping has changed."""
         streams.register(self.db, client.name, client.identity)
+        states = streams.pipeline_states(self.db, client.name)
+        for pipe in client.pipelines:
+            if again := reread.command(client.name, pipe, states.get(pipe.name, streams.PipelineState())):
+                log.warning("the mapping changed", client=client.name, pipeline=pipe.name, read_again_by=again)
 
     def is_due(self, client: Client, side: model.Side) -> bool:
         """Whether the stream's next run is due by the store's knowledge (back-off, pauses, hooks)."""

@@ -27,7 +27,9 @@ _pipeline = tables.pipeline
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What an operator asks for: the records of a pipeline's source that changed (calls: began) from `since` to
-    `until`, both included; `ids` (id → line of the file) narrows it to these, and only then `since` may be None."""
+    `until`, both included; `ids` (id → line of the file) narrows it to these, and only then `since` may be None.
+    `version`: of the pipeline's planning where neither ids nor an `until` are given: once it is done, the pipeline has
+    read with that version."""
 
     client: str
     pipeline: str
@@ -35,6 +37,7 @@ class Wanted:
     since: datetime | None
     until: datetime
     ids: Mapping[str, int] | None = None
+    version: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,7 @@ class Backfill:
     created_by: str
     created_at: datetime
     ended_at: datetime | None
+    version: str
     asked: int = 0
     unknown: Sequence[int] = ()
 
@@ -84,6 +88,7 @@ def create(db: Database, wanted: Wanted, *, by: str, now: datetime) -> int:
                 since_at=wanted.since,
                 until_at=wanted.until,
                 by_id=int(wanted.ids is not None),
+                version=wanted.version,
                 created_by=by,
                 created_at=now,
             )
@@ -144,6 +149,7 @@ def _backfill(connection: sa.Connection, row: Any) -> Backfill:
         row.created_by,
         row.created_at,
         row.ended_at,
+        row.version,
         asked,
         unknown,
     )

@@ -18,7 +18,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from syncd.sdk import records
-from syncd.store import backfill, bulk, known, tables
+from syncd.store import backfill, bulk, known, streams, tables
 from syncd.store.among import among
 from syncd.store.database import Database
 from syncd.store.lease import Run
@@ -127,6 +127,12 @@ def let_pass(run: Run, number: int) -> None:
         connection.execute(sa.update(_table).where(_table.c.id == number).values(guard_updates=0, guard_removes=0))
 
 
+def mixed(run: Run, number: int) -> None:
+    """Another mapping is in force than when it was asked for, so that it says nothing of any."""
+    with run.write("backfill-mixed") as connection:
+        connection.execute(sa.update(_table).where(_table.c.id == number).values(version=""))
+
+
 def turn_ended(
     run: Run,
     number: int,
@@ -153,7 +159,7 @@ def turn_ended(
             }
             connection.execute(sa.update(_table).where(_table.c.id == number).values(**values))
             if done or failed:
-                _end(connection, number, "done" if done else "failed", now)
+                _end(run.db, connection, number, "done" if done else "failed", now)
         run.finish(connection, result, now)
 
 
@@ -166,11 +172,14 @@ def note(run: Run, number: int, counts: Mapping[str, int]) -> None:
             connection.execute(added)
 
 
-def _end(connection: sa.Connection, number: int, state: backfill.State, now: datetime) -> None:
+def _end(db: Database, connection: sa.Connection, number: int, state: backfill.State, now: datetime) -> None:
     where = (_table.c.id == number, _table.c.state.in_(backfill.OPEN))
     ended = connection.execute(sa.update(_table).where(*where).values(state=state, ended_at=now)).rowcount
     if ended and state == "done":
         backfill.forget(connection, number)
+        row = connection.execute(sa.select(_table).where(_table.c.id == number)).one()
+        if row.version:
+            streams.put_pipeline(db, connection, row.client, row.pipeline, version=row.version)
 
 
 def postpone(db: Database, number: int, *, now: datetime, due_at: datetime, error: str) -> None:

@@ -56,7 +56,8 @@ class StreamState:
 
 @dataclass(frozen=True, slots=True)
 class PipelineState:
-    """One pipeline's memory. `paused` is "" or who paused it: operator, guard, auth, mismatch, contract."""
+    """One pipeline's memory. `paused` is "" or who paused it: operator, guard, auth, mismatch, contract. `version`: of
+    planning (`model.Pipeline.version`) when everything was last read; "" where that is not known."""
 
     started_at: datetime | None = None
     paused: str = ""
@@ -65,6 +66,7 @@ class PipelineState:
     auth_role: str = ""
     auth_failures: int = 0
     guard_pass: bool = False
+    version: str = ""
 
     def is_paused(self, now: datetime) -> bool:
         """Whether nothing may be sent now."""
@@ -155,6 +157,7 @@ def pipeline_states(db: Database, client: str) -> dict[str, PipelineState]:
             row.auth_role,
             row.auth_failures,
             bool(row.guard_pass),
+            row.version,
         )
         for row in rows
     }
@@ -241,6 +244,13 @@ def started(run: Run, pipelines: Mapping[str, datetime], cursor: records.Cursor 
             put_pipeline(run.db, connection, run.client, name, started_at=moment)
         if cursor is not None:
             put_cursor(run.db, connection, run.client, run.stream, cursor)
+
+
+def read_with(run: Run, versions: Mapping[str, str]) -> None:
+    """Note with which version of planning each of these pipelines reads everything."""
+    with run.write("version") as connection:
+        for name, version in versions.items():
+            put_pipeline(run.db, connection, run.client, name, version=version)
 
 
 def guard_passed(run: Run, pipeline: str) -> None:

@@ -93,6 +93,7 @@ pipeline = sa.Table(
     sa.Column("auth_role", sa.Text, nullable=False, server_default=""),  # who refused the login
     sa.Column("auth_failures", sa.Integer, nullable=False, server_default="0"),
     sa.Column("guard_pass", sa.Integer, nullable=False, server_default="0"),  # 1: the next run passes the guard
+    sa.Column("version", sa.Text, nullable=False, server_default=""),  # of planning, when all was read; "": unknown
     sa.CheckConstraint("paused IN ('', 'operator', 'guard', 'auth', 'mismatch', 'contract')", name="paused"),
 )
 
@@ -294,6 +295,7 @@ backfill = sa.Table(
     sa.Column("counts", sa.Text, nullable=False, server_default="{}"),
     sa.Column("guard_updates", sa.Integer, nullable=False, server_default="0"),  # planned since its guard last let pass
     sa.Column("guard_removes", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("version", sa.Text, nullable=False, server_default=""),  # of planning, where it reads all up to now
     sa.Column("turn_at", Instant),  # when its last slice ended
     sa.Column("due_at", Instant),  # NULL: at once
     sa.Column("failures", sa.Integer, nullable=False, server_default="0"),
