@@ -37,6 +37,9 @@ def wanted(
         raise errors.UserError([errors.Problem("--since is missing", fix="say from when on, for example --since 7d")])
     named = _ids(ids) if ids is not None else None
     source = client.connector(pipe.source.role)
+    if not source.streams[pipe.source.stream].readable:
+        problem = errors.Problem(f"{pipeline} has no past to read: it looks at every lead in turn", fix="leave it be")
+        raise errors.UserError([problem])
     if named is not None and source.streams[pipe.source.stream].parent is not None:
         problem = errors.Problem(f"{pipe.source} cannot be read by id", "--ids", "use --since and --until")
         raise errors.UserError([problem])

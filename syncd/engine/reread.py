@@ -14,7 +14,7 @@ def command(client: str, pipe: model.Pipeline, state: streams.PipelineState) -> 
     """The backfill that reads again what this pipeline has read with another mapping, condition or opt-out mark than
     it has now; "" where there is nothing of the kind. It is told until a backfill of the pipeline up to now is done,
     however far back that one goes."""
-    if state.version in ("", pipe.version):
+    if state.version in ("", pipe.version) or pipe.kind == "dnc":  # which looks at every lead again by itself
         return ""
     begun = state.started_at or model.EPOCH
     if begun == model.EPOCH and pipe.source.role == "dialer":

@@ -167,3 +167,10 @@ def test_dnc_by_hand_says_what_is_wrong_before_anything_is_done(begun: Shop) -> 
     assert "no number was given" in begun.syncd("dnc", "check", "acme").err
     assert "--why is empty" in begun.syncd("dnc", "remove", "acme", "--why", " ", stdin="7275550199").err
     assert "did you mean acme" in begun.syncd("dnc", "check", "acne", stdin="7275550199").err
+
+
+def test_what_looks_at_leads_in_turn_has_no_past_to_fill_in(begun: Shop) -> None:
+    changed(begun, dnc={"start": "now", "fields": {"do_not_call": {"value": True}}})
+    refused = begun.syncd("backfill", "acme", "dnc", "--since", "7d")
+    assert refused.code == 2
+    assert "dnc has no past to read: it looks at every lead in turn" in refused.err
