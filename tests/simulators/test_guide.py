@@ -77,9 +77,11 @@ def test_campaign_stats_count_todays_calls_and_agents(guide: Door) -> None:
         AGENT, {**login, "function": "login", "phone_login": "gs102", "phone_pass": "test", "campaign": "TESTCAMP"}
     )
     assert answer == "SUCCESS: login function set - 1001|8600051|TESTCAMP\n"
+    login["session_id"] = "8600051"
     guide.post(AGENT, {**login, "function": "external_pause", "value": "RESUME"})
+    guide.sim("queue", campaign_id="TESTCAMP", waiting=3)
     header, row = guide.ask("campaign_call_stats", campaign_id="TESTCAMP", header="YES").splitlines()
     assert header == "campaign_id|calls_in_queue|agents_available|abandon_rate|average_speed_of_answer|calls_today"
-    assert row == "TESTCAMP|0|1|50.00|0|2"
+    assert row == "TESTCAMP|3|1|50.00|0|2"
     _, answer = guide.post(AGENT, {**login, "function": "logout", "value": "LOGOUT"})
     assert answer.startswith("SUCCESS: logout function set - LOGOUT|")

@@ -133,7 +133,7 @@ def test_a_phone_code_table_prints_the_offset() -> None:
 
 def test_an_agent_api_function_of_an_agent_at_work_succeeds(guide: Door) -> None:
     login = {"source": "syncd", "user": "6666", "pass": "1234", "agent_user": "1001"}
-    guide.post(AGENT, {**login, "function": "login", "campaign": "TESTCAMP"})
+    guide.sim("agent", user="1001", campaign_id="TESTCAMP")
     assert guide.post(AGENT, {**login, "function": "external_status", "value": "SALE"}) == (
         200,
         "SUCCESS: external_status function set - SALE|1001\n",

@@ -44,9 +44,13 @@ class HttpRequest:
     body: bytes
     keep_alive: bool
 
+    def posted(self) -> list[tuple[str, str]]:
+        """Parameters of the body."""
+        return _parameters(self.body.decode("utf-8", "replace"))
+
     def pairs(self) -> list[tuple[str, str]]:
         """Parameters in PHP's precedence: those of the body first, those of the address last (the last one counts)."""
-        return _parameters(self.body.decode("utf-8", "replace")) + _parameters(self.query)
+        return self.posted() + _parameters(self.query)
 
     def basic_login(self) -> tuple[str, str]:
         """User and password of HTTP Basic; empty texts if there are none."""

@@ -20,6 +20,11 @@ def _world(sim: "Simulator", arguments: Arguments) -> Arguments:
             "leads": lambda: rows.plain(world.leads.values()),
             "calls": lambda: rows.plain(world.all_calls()),
             "hopper": lambda: rows.plain(world.hopper.values()),
+            "agents": lambda: rows.plain(world.floor.agents.values()),
+            "manual_dial_queue": lambda: [
+                {"user": user, "phone_number": number, "external_dial": order}
+                for (user, number), order in world.floor.manual_dial_queue.items()
+            ],
             "callbacks": lambda: rows.plain(row for booked in world.callbacks.values() for row in booked),
             "recordings": lambda: rows.plain(world.recordings),
             "dnc": lambda: {name: sorted(numbers) for name, numbers in world.dnc.items()},
@@ -176,6 +181,55 @@ def _dnc(sim: "Simulator", arguments: Arguments) -> Arguments:
         return {"numbers": len(numbers)}
 
 
+def _agent(sim: "Simulator", arguments: Arguments) -> Arguments:
+    """Log an agent in, out, or change what an agent is doing; what is not said stays."""
+    world, name = sim.world, str(arguments["user"])
+    with world.lock:
+        if name not in world.users:
+            raise Mistake(f"no user {name}")
+        if not arguments.get("logged_in", True):
+            return {"logged_out": world.floor.agents.pop(name, None) is not None}
+        agent = world.floor.agents.get(name)
+        campaign_id = str(arguments.get("campaign_id") or (agent.campaign_id if agent else next(iter(world.campaigns))))
+        if campaign_id not in world.campaigns:
+            raise Mistake(f"no campaign {campaign_id}")
+        if agent is None:
+            agent = world.floor.agents[name] = rows.LiveAgent(name, campaign_id, world.floor.free_session_id())
+        agent.campaign_id = campaign_id
+        if arguments.get("lead_id"):
+            agent.lead_id = _lead(sim, arguments).lead_id
+        agent.status = str(arguments.get("status", agent.status))
+        if agent.status not in _AGENT_STATUSES:
+            raise Mistake(f"status {agent.status}: one of {', '.join(_AGENT_STATUSES)} is expected")
+        if agent.status != "INCALL":
+            agent.callerid = ""
+        elif not agent.callerid:
+            agent.callerid = f"V{world.clock.text()[5:19].translate(_NO_SIGNS)}{agent.lead_id:09}"
+        if "lead_id" in arguments and not arguments["lead_id"]:
+            agent.lead_id = 0
+        if "in_groups" in arguments:
+            agent.closer_campaigns = " " + "".join(f"{one} " for one in arguments["in_groups"]) + "-"
+        agent.press_calls = int(arguments.get("press_calls", agent.press_calls))
+        agent.three_way_calls = int(arguments.get("three_way_calls", agent.three_way_calls))
+        if "recording_id" in arguments:
+            agent.tell("external_recording", str(arguments["recording_id"]))
+        return rows.plain([agent])[0]
+
+
+def _queue(sim: "Simulator", arguments: Arguments) -> Arguments:
+    """Let so many calls wait in a campaign or in-group, for one agent only if `agent_only` names one."""
+    world, place = sim.world, str(arguments["campaign_id"])
+    with world.lock:
+        if not any(place in known for known in (world.campaigns, world.in_groups)) and "AGENTDIRECT" not in place:
+            raise Mistake(f"no campaign or in-group {place}")
+        world.floor.waiting_calls = [call for call in world.floor.waiting_calls if call.campaign_id != place]
+        call = rows.WaitingCall(place, str(arguments.get("agent_only", "")))
+        world.floor.waiting_calls += [call] * int(arguments["waiting"])
+        return {"waiting": len(world.floor.waiting_calls)}
+
+
+_AGENT_STATUSES = ("READY", "QUEUE", "INCALL", "PAUSED", "CLOSER", "MQUEUE")
+_NO_SIGNS = str.maketrans("", "", "-: ")
 _COMMANDS: dict[str, Callable[["Simulator", Arguments], Arguments]] = {
     "world": _world,
     "clock": _clock,
@@ -184,6 +238,8 @@ _COMMANDS: dict[str, Callable[["Simulator", Arguments], Arguments]] = {
     "edit": _edit,
     "delete": _delete,
     "dnc": _dnc,
+    "agent": _agent,
+    "queue": _queue,
 }
 
 

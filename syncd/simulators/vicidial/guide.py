@@ -84,7 +84,7 @@ def get_recording(req: Request) -> None:
 
 
 def campaign_call_stats(req: Request) -> None:
-    """Print a campaign's live numbers; no call waits in the simulated server."""
+    """Print a campaign's live numbers."""
     campaign_id = req.get("campaign_id")
     if campaign_id not in req.world.campaigns or not req.group().allows(campaign_id):
         raise req.stop(f"ERROR: campaign_call_stats CAMPAIGN DOES NOT EXIST: |{req.user_name}|{campaign_id}")
@@ -97,12 +97,13 @@ def campaign_call_stats(req: Request) -> None:
     dropped = sum(call.status == "DROP" for call in calls)
     rate = f"{100 * dropped / len(calls):.2f}" if calls else "0.00"
     available = sum(
-        agent.campaign_id == campaign_id and agent.status == "READY" for agent in req.world.live_agents.values()
+        agent.campaign_id == campaign_id and agent.status == "READY" for agent in req.world.floor.agents.values()
     )
+    waiting = sum(call.campaign_id == campaign_id for call in req.world.floor.waiting_calls)
     delimiter = req.delimiter()
     if req.has_header():
         req.echo(delimiter.join(_STATS) + "\n")
-    req.echo(delimiter.join((campaign_id, "0", str(available), rate, "0", str(len(calls)))) + "\n")
+    req.echo(delimiter.join((campaign_id, str(waiting), str(available), rate, "0", str(len(calls)))) + "\n")
 
 
 _REPORTS = ("vdc_agent_api_access", "view_reports")

@@ -129,7 +129,7 @@ def _age(hours: int) -> str:
 
 def logged_in_agents(req: Request) -> None:
     """Print agents at work in campaigns that the user may see."""
-    found = [agent for agent in req.world.live_agents.values() if req.group().allows(agent.campaign_id)]
+    found = [agent for agent in req.world.floor.agents.values() if req.group().allows(agent.campaign_id)]
     if not found:
         raise req.stop(f"ERROR: logged_in_agents NO LOGGED IN AGENTS: {req.user_name}|")
     delimiter = req.delimiter()

@@ -227,7 +227,7 @@ def _live_counts(
     wanted = groups.split("|")
     agents = [
         agent
-        for agent in req.world.live_agents.values()
+        for agent in req.world.floor.agents.values()
         if parameter == "user_groups" and req.world.users[agent.user].user_group in wanted
     ]
     paused = sum(agent.status == "PAUSED" for agent in agents)
@@ -246,7 +246,7 @@ def agent_status(req: Request) -> None:
     user = req.world.users.get(name)
     if user is None:
         raise req.stop(f"ERROR: agent_status AGENT NOT FOUND: {req.user_name}|{name}")
-    agent = req.world.live_agents.get(name)
+    agent = req.world.floor.agents.get(name)
     if agent is None:
         raise req.stop(f"ERROR: agent_status AGENT NOT LOGGED IN: {req.user_name}|{name}")
     lead = req.world.leads.get(agent.lead_id)

@@ -19,13 +19,17 @@ class Finished(Exception):
 class Request:
     """Parameters and answer of one request.
 
-    `guide` is the profile of sites that follow the copied guide instead of stock VICIdial.
+    `guide` is the profile of sites that follow the copied guide instead of stock VICIdial. `filters`: what the script
+    keeps of its parameters, the Non-Agent API's way if it is not given.
     """
 
-    __slots__ = ("_clean", "guide", "lists", "names", "output", "raw", "user", "user_name", "world")
+    __slots__ = ("_clean", "filters", "guide", "lists", "names", "output", "raw", "user", "user_name", "world")
 
-    def __init__(self, world: World, pairs: Sequence[tuple[str, str]], *, guide: bool) -> None:
+    def __init__(
+        self, world: World, pairs: Sequence[tuple[str, str]], *, guide: bool, filters: text.Tables | None = None
+    ) -> None:
         self.world = world
+        self.filters = filters or world.filters
         self.guide = guide
         self.raw: dict[str, str] = dict(pairs)
         self.names = [name for name, _ in pairs]
@@ -43,7 +47,7 @@ class Request:
         found = self._clean.get(name)
         if found is None:
             value = self.raw.get(name)
-            found = self._clean[name] = "" if value is None else text.clean(self.world.filters, name, value)
+            found = self._clean[name] = "" if value is None else text.clean(self.filters, name, value)
         return found
 
     def yes(self, name: str) -> bool:

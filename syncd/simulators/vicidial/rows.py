@@ -45,6 +45,11 @@ class User:
     api_list_restrict: int = 0
     api_allowed_functions: list[str] = dataclasses.field(default_factory=lambda: ["ALL_FUNCTIONS"])
     admin_hide_phone_data: str = "0"
+    agentcall_manual: str = "0"
+    change_agent_campaign: int = 0
+    modify_campaigns: int = 0
+    closer_campaigns: str = ""
+    closer_default_blended: str = "0"
     custom_three: str = ""
     active: str = "Y"
     password: str = ""
@@ -74,6 +79,12 @@ class Campaign:
     active: str = "Y"
     local_call_time: str = "9am-9pm"
     use_other_campaign_dnc: str = ""
+    dial_method: str = "MANUAL"
+    campaign_allow_inbound: str = "N"
+    manual_dial_list_id: str = "998"
+    api_manual_dial: str = "STANDARD"
+    default_xfer_group: str = "---NONE---"
+    callback_statuses: list[str] = dataclasses.field(default_factory=list)  # of vicidial_campaign_statuses
 
 
 @dataclasses.dataclass(slots=True)
@@ -82,6 +93,8 @@ class InGroup:
 
     group_id: str
     group_name: str = ""
+    active: str = "Y"
+    default_xfer_group: str = "---NONE---"
 
 
 @dataclasses.dataclass(slots=True)
@@ -214,12 +227,45 @@ class Recording:
 
 
 @dataclasses.dataclass(slots=True)
+class WaitingCall:
+    """A row of vicidial_auto_calls that waits for an agent; `campaign_id` may name an in-group."""
+
+    campaign_id: str
+    agent_only: str = ""
+
+
+# How much the columns hold by which the Agent API tells an agent's screen what to do; the rest is cut off.
+EXTERNAL_WIDTH: Mapping[str, int] = {
+    "external_hangup": 1, "external_status": 255, "external_pause": 20, "external_dial": 100, "external_dtmf": 100,
+    "external_transferconf": 120, "external_park": 40, "external_recording": 20, "external_pause_code": 6,
+    "external_timer_action": 20, "external_timer_action_message": 255, "external_timer_action_seconds": 7,
+    "external_ingroups": 65535, "external_blended": 1, "external_igb_set_user": 20,
+}  # fmt: skip
+
+
+@dataclasses.dataclass(slots=True)
 class LiveAgent:
-    """A row of vicidial_live_agents."""
+    """A row of vicidial_live_agents, and what other tables know of the agent's calls.
+
+    `callerid`: of the live call, empty where there is none. `closer_campaigns`: the chosen in-groups, spelled
+    " ONE TWO -". `external`: the columns by which the Agent API tells the agent's screen what to do. `press_calls`,
+    `three_way_calls`: other calls of the agent that are still alive. `by_api`: logged in by the guide's `login`.
+    """
 
     user: str
     campaign_id: str
     session_id: str
     status: str = "PAUSED"
     lead_id: int = 0
-    external_status: str = ""
+    callerid: str = ""
+    server_ip: str = "10.10.10.15"
+    closer_campaigns: str = " -"
+    blended: str = "0"
+    press_calls: int = 0
+    three_way_calls: int = 0
+    by_api: bool = False
+    external: dict[str, str] = dataclasses.field(default_factory=dict)
+
+    def tell(self, column: str, value: str) -> None:
+        """Store what the agent's screen is to do."""
+        self.external[column] = value[: EXTERNAL_WIDTH[column]]

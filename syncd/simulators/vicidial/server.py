@@ -48,6 +48,11 @@ class Simulator(Server[Pairs]):
     def read(self, request: HttpRequest) -> Asked[Pairs]:
         """Given a request, name its function; update_lead … no_update=Y only looks a lead up."""
         pairs, shown = request.pairs(), "pass=" in request.query
+        if request.path == agent.PATH:
+            pairs = agent.parameters(request)
+            parameters = dict(pairs)
+            is_order = agent.changes(parameters, guide=self.guide)
+            return Asked(request, f"agent.{parameters.get('function', '')}", is_order, pairs, shown)
         if request.path != nonagent.PATH:
             return Asked(request, request.path, False, pairs, shown)
         parameters = dict(pairs)
@@ -70,6 +75,8 @@ class Simulator(Server[Pairs]):
             headers = {"Retry-After": str(faults.BUSY_SECONDS)} if kind == "busy" else {}
             return HttpAnswer(429, b"<html><body>Too Many Requests</body></html>\n", headers=headers)
         parameters = dict(asked.detail)
+        if asked.request.path == agent.PATH:
+            return HttpAnswer(200, agent.refused(self.world, parameters, locked=kind == "locked").encode())
         user, password = parameters.get("user", ""), parameters.get("pass", "")
         if asked.request.path == export.PATH:
             user, password = asked.request.basic_login()

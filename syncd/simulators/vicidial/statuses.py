@@ -53,3 +53,6 @@ STATUSES: dict[str, tuple[str, bool]] = {
     "DAIR": ("Dead Air", False),
     "ADAIR": ("Dead Air Auto", False),
 }
+
+SCHEDULED_CALLBACK = frozenset({"CALLBK", "CBHOLD", "QCFAIL"})
+"""Those that book a callback when an agent chooses them."""

@@ -9,9 +9,9 @@ import functools
 import re
 from collections.abc import Callable, Mapping
 
-_DIGITS = "0123456789"
-_UPPER = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-_ALNUM = _DIGITS + _UPPER + _UPPER.lower()
+DIGITS = "0123456789"
+UPPER = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+ALNUM = DIGITS + UPPER + UPPER.lower()
 
 # Characters kept beside digits and letters; what counts as a letter depends on use_non_latin.
 _BESIDE_LETTERS: Mapping[str, str] = {
@@ -74,7 +74,7 @@ _ONLY: Mapping[str, str] = {
             "records",
             "force_entry_list_id",
         ],
-        _DIGITS,
+        DIGITS,
     ),
     **dict.fromkeys(
         [
@@ -98,19 +98,19 @@ _ONLY: Mapping[str, str] = {
             "detail",
             "delete_cf_data",
         ],
-        _UPPER,
+        UPPER,
     ),
-    **dict.fromkeys(["list_exists_check", "custom_fields", "header"], _ALNUM),
+    **dict.fromkeys(["list_exists_check", "custom_fields", "header"], ALNUM),
     **dict.fromkeys(
-        ["function", "stage", "search_method", "duplicate_check", "list_id", "tz_method", "type"], _ALNUM + "-_"
+        ["function", "stage", "search_method", "duplicate_check", "list_id", "tz_method", "type"], ALNUM + "-_"
     ),
-    **dict.fromkeys(["date_of_birth", "date", "query_date", "end_date", "hopper_priority"], _DIGITS + "-"),
-    **dict.fromkeys(["phone_number", "lead_ids"], _DIGITS + ","),
-    **dict.fromkeys(["query_time", "end_time"], _DIGITS + ":"),
-    **dict.fromkeys(["datetime_start", "datetime_end"], _DIGITS + "- +:_"),
+    **dict.fromkeys(["date_of_birth", "date", "query_date", "end_date", "hopper_priority"], DIGITS + "-"),
+    **dict.fromkeys(["phone_number", "lead_ids"], DIGITS + ","),
+    **dict.fromkeys(["query_time", "end_time"], DIGITS + ":"),
+    **dict.fromkeys(["datetime_start", "datetime_end"], DIGITS + "- +:_"),
     **dict.fromkeys(["status_breakdown", "show_percentages"], "1Y"),
-    "callback_datetime": _ALNUM + "- +.:/@_",
-    "gmt_offset_now": _DIGITS + "-_.",
+    "callback_datetime": ALNUM + "- +.:/@_",
+    "gmt_offset_now": DIGITS + "-_.",
 }
 
 # Characters, not bytes: MariaDB cuts a VARCHAR at its number of characters.
@@ -143,12 +143,14 @@ class _Table(dict[int, int | str | None]):
 
 
 class _FreeTable(dict[int, int | str | None]):
-    """A translation table that drops three characters and keeps the rest."""
+    """A translation table that drops a few characters and keeps the rest."""
 
     letters = False
 
-    def __init__(self) -> None:
-        super().__init__({ord(";"): None, ord("#"): None, ord('"'): None, ord("+"): ord(" ")})
+    def __init__(self, dropped: str, *, plus_is_space: bool) -> None:
+        super().__init__(dict.fromkeys(map(ord, dropped)))
+        if plus_is_space:
+            self[ord("+")] = ord(" ")
 
     def __missing__(self, code: int) -> int:
         return code
@@ -169,9 +171,19 @@ def tables(*, use_non_latin: bool) -> Tables:
         name: table(kept, letters=False, plus_is_space=name not in _PLUS_STAYS) for name, kept in _ONLY.items()
     }
     for name, kept in _BESIDE_LETTERS.items():
-        found[name] = table(_ALNUM + kept, letters=use_non_latin, plus_is_space=name not in _PLUS_STAYS)
-    found.update(dict.fromkeys(_FREE, _FreeTable()))
+        found[name] = table(ALNUM + kept, letters=use_non_latin, plus_is_space=name not in _PLUS_STAYS)
+    found.update(dict.fromkeys(_FREE, dropping(';#"')))
     return found
+
+
+def keeping(kept: str, *, letters: bool = False, plus_is_space: bool = True) -> _Table:
+    """A filter that keeps these characters, and with `letters` letters of any script."""
+    return _Table(kept, letters=letters, plus_is_space=plus_is_space)
+
+
+def dropping(dropped: str, *, plus_is_space: bool = True) -> _FreeTable:
+    """A filter that drops these characters and keeps the rest."""
+    return _FreeTable(dropped, plus_is_space=plus_is_space)
 
 
 def clean(filters: Tables, name: str, value: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from . import rows, text
 from .clock import Clock
+from .floor import Floor
 
 SYSTEM_DNC = "SYSTEM_INTERNAL"
 # Where the recorded server's AUTO_INCREMENT stood; one recorded answer shows it (upsert-skips-dnc).
@@ -89,7 +90,7 @@ class World:
         self.next_hopper_id = 1
         self.callbacks: dict[int, list[rows.Callback]] = {}
         self.archived_callbacks: dict[int, list[rows.Callback]] = {}
-        self.live_agents: dict[str, rows.LiveAgent] = {}
+        self.floor = Floor(state)
         self.calls: dict[str, list[rows.Call]] = {}
         self._calls_by_phone: dict[str, list[rows.Call]] = {}
         self._calls_by_uniqueid: dict[str, list[rows.Call]] = {}
