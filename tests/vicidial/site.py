@@ -69,6 +69,7 @@ def answering(reply: Callable[[Mapping[str, str]], Reply]) -> Iterator[str]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # headers and body are two packets, and the client waits for both
 
         def do_POST(self) -> None:
             form = dict(
