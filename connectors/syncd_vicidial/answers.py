@@ -17,9 +17,7 @@ from syncd_vicidial import permissions
 Kind = Literal["SUCCESS", "NOTICE", "ERROR"]
 
 
-class LoginRefused(errors.AuthFailed):
-    """User or password are refused, not just one function: another try brings the account nearer to its lock."""
-
+LoginRefused = errors.LoginRefused
 
 _MARK = re.compile(r"(SUCCESS|NOTICE|ERROR): ?")
 _FUNCTION = re.compile(r"([a-z][a-z0-9_]*) (?![=:])")
@@ -32,6 +30,8 @@ _NO_LOGIN = re.compile(
     r"(?:\s*<.*>\s*\n)*\s*(?:ERROR: )?"
     r"(Login incorrect|Invalid Username/Password|Too many login attempts|Your IP Address is not allowed)"
 )
+# What the Agent API adds: is the login right, may the user use the API, and the word that says why not.
+_VERDICT = re.compile(r": \|[^|]*\|[^|]*\|([01])\|([01])\|(\w+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,17 +78,24 @@ def is_html(text: str) -> bool:
     return "<" in text and _HTML.search(text) is not None
 
 
-def refused_login(text: str, user: str) -> LoginRefused | None:
-    """The error of an answer that refuses the login itself; the answer is not quoted, it repeats the password."""
+def refused_login(text: str, user: str) -> errors.AuthFailed | None:
+    """The error of an answer that refuses the login itself: LoginRefused, or AuthFailed where the login is right but
+    the user may not use the Agent API at all. The answer is not quoted, it repeats the password."""
     found = _NO_LOGIN.match(text)
     if found is None:
         return None
-    if found[1].startswith("Too many"):
+    verdict = _VERDICT.match(text, found.end())
+    word = verdict[3] if verdict else ""
+    if verdict and verdict[1] == "1" and verdict[2] == "0":
+        return errors.AuthFailed(
+            f"user {user} may not use VICIdial's Agent API", fix="set vdc_agent_api_access of the user to 1"
+        )
+    if found[1].startswith("Too many") or word == "LOCK":
         return LoginRefused(
             f"VICIdial has locked user {user} for 15 minutes after too many wrong logins",
             fix="find what uses a wrong password, then wait 15 minutes",
         )
-    if found[1].startswith("Your IP"):
+    if found[1].startswith("Your IP") or word == "IPBLOCK":
         return LoginRefused(
             "VICIdial does not allow this machine's address",
             fix=f"add it to the API IP list of the group of user {user}",

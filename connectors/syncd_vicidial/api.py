@@ -24,7 +24,7 @@ _REFUSED_BY_SERVER = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.
 
 
 class Api:
-    """The non-agent API and the call export of one server, with one user.
+    """The non-agent API, the Agent API and the call export of one server, with one user.
 
     VICIdial locks a user out after about ten wrong logins, so the first requests go one at a time until one has shown
     that the login is good, and a refused one stops the batch that it belongs to."""
@@ -80,6 +80,20 @@ class Api:
             raise errors.RetryLater(
                 f"{self.host} answers {function} with a web page; check the options url and api_path"
             )
+        return text
+
+    def agent(self, function: str, parameters: Mapping[str, str]) -> str:
+        """Call a function of the Agent API and return the text of its answer, ERROR lines and an empty one included.
+
+        Raises AuthFailed, RetryLater and LeaseLost where nothing was done, Ambiguous where it may have been."""
+        answer, text = self._post(function, parameters, self._options.agent_api_path)
+        if answer.status != HTTPStatus.OK:
+            said = any(line.kind == "SUCCESS" for line in answers.parse(text))
+            if said or answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                raise answers.unclear(answer)
+            raise self._turned_away(answer, "url and agent_api_path")
+        if answers.is_html(text) or not _is_whole(answer):
+            raise answers.unclear(answer)
         return text
 
     def version(self) -> str:
@@ -144,26 +158,27 @@ class Api:
             done.append(result)
         return done
 
-    def _post(self, function: str, parameters: Mapping[str, str]) -> tuple[http.Answer, str]:
+    def _post(self, function: str, parameters: Mapping[str, str], path: str | None = None) -> tuple[http.Answer, str]:
         name = self._call_log if function == "get_call_log" else function
         body = f"{self._login}&function={name}&{_form(parameters.items())}".encode()
-        answer = self._client.request("POST", self._options.api_path, body=body, headers=_FORM)
+        answer = self._client.request("POST", path or self._options.api_path, body=body, headers=_FORM)
         text = answer.text()
         refused = answers.refused_login(text, self.user)
         if refused is not None:
             self._login_is_good = False
             raise refused
-        if not self._login_is_good:
+        # The Agent API takes users of any level: what is good there may still be refused, and counted, here.
+        if not self._login_is_good and path is None:
             self._login_is_good = answer.status == HTTPStatus.OK and not answers.is_html(text)
         return answer, text
 
-    def _turned_away(self, answer: http.Answer) -> errors.SyncdError:
+    def _turned_away(self, answer: http.Answer, paths: str = "url, api_path and export_path") -> errors.SyncdError:
         """The error of an HTTP status with which the web server answered instead of the function."""
         what = f"{self.host} answers with HTTP {answer.status}"
         if answer.status in _REFUSED_BY_SERVER:
             return errors.AuthFailed(what, fix="the web server in front of VICIdial refuses access to this machine")
         if answer.status == HTTPStatus.NOT_FOUND:
-            what += "; check the options url, api_path and export_path"
+            what += f"; check the options {paths}"
         after = answer.headers.get("retry-after", "")
         return errors.RetryLater(what, after_seconds=float(after) if after.isdigit() else None)
 

@@ -13,6 +13,7 @@ from syncd_vicidial import all_info, check, dnc, example, text
 from syncd_vicidial import calls as call_stream
 from syncd_vicidial import leads as lead_stream
 from syncd_vicidial import options as settings
+from syncd_vicidial.agent import AgentApi, catalogue, generic
 from syncd_vicidial.api import Api
 
 _HOUR = 3600.0
@@ -32,6 +33,7 @@ class VicidialConnector:
         self._dnc = dnc.Dnc(self._api, options)
         self._leads = lead_stream.Leads(self._api, options)
         self._calls = call_stream.Calls(self._api, options)
+        self.agents = AgentApi(self._api, self._leads, options)
 
     @property
     def streams(self) -> Mapping[str, records.StreamSpec]:
@@ -139,6 +141,14 @@ class VicidialConnector:
     def dnc_remove(self, number: str, lists: Sequence[str]) -> list[str]:
         """Take it off; the user needs delete_from_dnc. Raises as `dnc_add`."""
         return self._dnc.remove(number, lists)
+
+    def agent_actions(self) -> Sequence[protocol.Action]:
+        """The functions of the Agent API that `command_agent` knows."""
+        return tuple(catalogue.ACTIONS.values())
+
+    def command_agent(self, action: str, user: str, values: Mapping[str, str]) -> Mapping[str, str]:
+        """Carry out one of them for an agent; see `protocol.CommandsAgents`."""
+        return generic.command(self.agents, action, user, values)
 
     def close(self) -> None:
         """Release connections."""

@@ -59,6 +59,10 @@ class Leads:
             for (key, _), lead_ids in zip(keys, hits, strict=True)
         ]
 
+    def with_phone(self, phone: str, fields: Sequence[str]) -> list[records.Record]:
+        """All leads that have this number. Raises AuthFailed, RetryLater."""
+        return self.get(self._search("phone_number", [phone]).get(phone, ()), fields)
+
     def _search(self, by: str, values: Iterable[str]) -> dict[str, tuple[str, ...]]:
         """Value → ids of the leads that have it."""
         unique = list(dict.fromkeys(values))
@@ -241,7 +245,7 @@ class Leads:
                         )
                     ]
                 )
-            self._screen(values["phone_number"], values.get("phone_code", "1"))
+            self.screen(values["phone_number"], values.get("phone_code", "1"))
             values["update_phone_number"] = "Y"
         if "list_id" in values:
             values["list_id_field"] = values.pop("list_id")
@@ -275,8 +279,9 @@ class Leads:
             raise gone
         return outcome
 
-    def _screen(self, phone: str, phone_code: str) -> None:
-        """Raise Screened if the number may not be dialled; update_lead itself never looks."""
+    def screen(self, phone: str, phone_code: str) -> None:
+        """Raise Screened if a do-not-call list has the number; update_lead itself never looks. Also raises AuthFailed,
+        RetryLater, and Rejected where VICIdial takes the number for none."""
         if self._options.dnc_check == "N":
             return
         if (screened := self._dnc.screened(phone, phone_code, self._dnc_checks())) is not None:

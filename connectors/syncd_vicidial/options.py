@@ -37,6 +37,14 @@ class Options(BaseModel):
     export_path: str = Field(
         default="/vicidial/call_report_export.php", pattern="^/", description="Path of the call export on the server"
     )
+    agent_api_path: str = Field(
+        default="/agc/api.php", pattern="^/", description="Path of the Agent API on the server, for `syncd agent`"
+    )
+    agent_session_parameter: str = Field(
+        default="session_id",
+        pattern=r"^[A-Za-z0-9_]+$",
+        description="Parameter by which requests carry the session id that a site's own agent_login answered",
+    )
     campaign_id: str | None = Field(
         default=None,
         pattern=_CAMPAIGN,
@@ -92,8 +100,10 @@ class Options(BaseModel):
         description="Where calls are read: get_call_log (an addition of some sites), call_report_export (stock), or "
         "auto: the first if the server has it",
     )
-    functions: dict[Literal["get_call_log"], str] = Field(
-        default_factory=dict, description="Other names of functions that are additions of the site"
+    functions: dict[Literal["get_call_log", "agent_login", "agent_logout"], str] = Field(
+        default_factory=dict,
+        description="Other names of functions that are additions of the site: get_call_log, agent_login (else login), "
+        "agent_logout (else logout)",
     )
     campaigns: tuple[str, ...] = Field(default=_ALL, description="Campaigns whose calls are read", min_length=1)
     in_groups: tuple[str, ...] = Field(

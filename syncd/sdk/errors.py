@@ -51,6 +51,10 @@ class Rejected(SyncdError):
         self.problems = tuple(problems)
 
 
+class NotNow(Rejected):
+    """Refused for the moment at which it comes, not for what it asks (an agent is not logged in): it may pass later."""
+
+
 class Screened(SyncdError):
     """The far side's policy (a do-not-call list) refuses the record: skipped with `reason`, nobody has to act."""
 
@@ -73,6 +77,11 @@ class AuthFailed(SyncdError):
     def __init__(self, message: str, *, fix: str = "") -> None:
         super().__init__(message)
         self.fix = fix
+
+
+class LoginRefused(AuthFailed):
+    """User or password themselves are refused, not just one function: another try brings an account that locks nearer
+    to its lock."""
 
 
 class QuotaExhausted(SyncdError):

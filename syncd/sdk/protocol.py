@@ -128,6 +128,45 @@ class SetsUp(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Parameter:
+    """What an action takes. `type` is a word for people, with its limits; `choices`: the texts that it may be.
+
+    `private`: "personal" (a phone number, a name) or "secret" (a password) keeps it off command lines and out of logs
+    and errors."""
+
+    name: str
+    help: str
+    type: str = "text"
+    choices: tuple[str, ...] = ()
+    required: bool = False
+    private: Literal["", "personal", "secret"] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One thing that an agent's screen can be told; `help` is a line."""
+
+    name: str
+    help: str
+    parameters: tuple[Parameter, ...] = ()
+
+
+@runtime_checkable
+class CommandsAgents(Protocol):
+    """Extra: can tell the screens of people who work on the far side (a dialer's agents) what to do."""
+
+    def agent_actions(self) -> Sequence[Action]:
+        """What can be told, in the order to be listed; does no I/O."""
+
+    def command_agent(self, action: str, user: str, values: Mapping[str, str]) -> Mapping[str, str]:
+        """Carry out an action for an agent: parameter → text; returns what there is to say of it, name → text.
+
+        Never sends it twice. Surely not done: Rejected (values), NotNow (the agent's state), Screened, Missing,
+        LoginRefused and other AuthFailed, RetryLater. Ambiguous: it may have been done, so somebody has to look before
+        it is repeated."""
+
+
+@dataclass(frozen=True, slots=True)
 class Example:
     """What config.example.yaml and `syncd init` show of a connector: YAML lines at the left margin, with comments.
 
