@@ -13,6 +13,7 @@ import cyclopts
 
 import syncd
 from syncd.cli import (
+    agent,
     backfill,
     config,
     db,
@@ -49,7 +50,7 @@ app = cyclopts.App(
     help_format="plaintext",
     default_parameter=cyclopts.Parameter(negative=()),
 )
-for _group in (run, plan, status, held, pause, backfill, db, config, setup, fields, dnc, init, simulate, demo):
+for _group in (run, plan, status, held, pause, backfill, agent, db, config, setup, fields, dnc, init, simulate, demo):
     _group.mount(app)
 app.meta.group_parameters = cyclopts.Group("Everywhere", sort_key=0)
 
@@ -70,7 +71,7 @@ def _launch(
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    arguments = agent.arranged(sys.argv[1:] if argv is None else argv)
     os.umask(0o077)  # the store and its copies hold personal data
     if arguments[:1] == ["simulate"] and len(arguments) > 1 and arguments[1] in simulate.SIMULATORS:
         return simulate.run(arguments[1], arguments[2:])

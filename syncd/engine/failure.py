@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
 from syncd.core import model, policy
-from syncd.engine.parts import Context
-from syncd.sdk import errors
+from syncd.engine.parts import Client, Context
+from syncd.sdk import errors, protocol
 from syncd.store import streams
+from syncd.store.database import Database
 
 log = structlog.get_logger("syncd.engine")
 
@@ -21,17 +22,10 @@ def note(ctx: Context, error: Exception) -> None:
     report.failed += 1
     state = streams.stream_state(ctx.db, name, str(ctx.side))
     due = now + timedelta(seconds=policy.backoff_seconds(state.failures + 1, first=5.0))
-    everything = [pipe.name for pipe in ctx.client.pipelines]
     match error:
         case errors.AuthFailed():
-            states = streams.pipeline_states(ctx.db, name)
-            failures = max((one.auth_failures for one in states.values() if one.auth_role == ctx.asked), default=0) + 1
-            due = now + timedelta(seconds=policy.auth_pause_seconds(failures))
             report.result = "paused"
-            report.error = f"{error}" + (f"; {error.fix}" if error.fix else "")
-            streams.pause_for_login(
-                ctx.db, name, everything, role=ctx.asked, failures=failures, why=report.error, until=due
-            )
+            report.error, due = pause_for_login(ctx.db, ctx.client, ctx.asked, error, now)
         case errors.QuotaExhausted():
             # a target without budget keeps its intents waiting; reading goes on, for what is urgent has a reserve
             every = timedelta(seconds=min(pipe.every_seconds for pipe in ctx.pipes))
@@ -43,9 +37,24 @@ def note(ctx: Context, error: Exception) -> None:
                 f"the lead linked to CRM record {error} carries another key: the dialer was restored or rebuilt "
                 "and reuses lead ids; nothing is written until an operator has looked"
             )
+            everything = [pipe.name for pipe in ctx.client.pipelines]
             streams.pause(ctx.db, name, everything, by="mismatch", why=report.error)
         case errors.RetryLater() if error.after_seconds is not None:
             due = now + timedelta(seconds=error.after_seconds)
     report.next_due_at = due
     log.error("run failed", client=name, stream=str(ctx.side), error=type(error).__name__, why=report.error)
     streams.ran(ctx.run, result=report.result, now=now, next_due_at=due, error=report.error)
+
+
+def pause_for_login(
+    db: Database, client: Client, role: protocol.Role, error: errors.AuthFailed, now: datetime
+) -> tuple[str, datetime]:
+    """Pause all pipelines of a client since its system in `role` refused the login or a permission; return what is said
+    of it and until when nothing is sent. Each refusal in a row makes the pause longer."""
+    states = streams.pipeline_states(db, client.name)
+    failures = max((one.auth_failures for one in states.values() if one.auth_role == role), default=0) + 1
+    until = now + timedelta(seconds=policy.auth_pause_seconds(failures))
+    why = f"{error}" + (f"; {error.fix}" if error.fix else "")
+    names = [pipe.name for pipe in client.pipelines]
+    streams.pause_for_login(db, client.name, names, role=role, failures=failures, why=why, until=until)
+    return why, until

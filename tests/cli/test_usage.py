@@ -28,6 +28,7 @@ COMMANDS = (
     ("backfill", "pause"),
     ("backfill", "resume"),
     ("backfill", "cancel"),
+    ("agent",),
     ("db", "upgrade"),
     ("db", "current"),
     ("db", "check"),
