@@ -96,7 +96,7 @@ def test_a_file_for_hubspot_or_salesforce_is_good_as_written_and_with_the_sugges
     systems, _, rest = path.read_text("utf-8").partition("pipelines:\n")
     suggested = rest.partition("as an example:\n")[2].replace("\n  #", "\n  ").replace("  #", "  ", 1)
     path.write_text(f"agents: {{1001: ann@example.com}}\n{systems}pipelines:\n{suggested}", "utf-8")
-    assert [*yaml.safe_load(path.read_text("utf-8"))["pipelines"]] == ["leads", "calls", "dispositions"]
+    assert [*yaml.safe_load(path.read_text("utf-8"))["pipelines"]] == ["leads", "calls", "dispositions", "edits", "dnc"]
     checked = bare.syncd("config", "check", "--offline", environ=environ(bare))
     assert checked.code == 0, checked.err
 
