@@ -16,7 +16,7 @@ from sqlalchemy.types import TypeDecorator
 
 def among(column: sa.ColumnElement[str], name: str) -> sa.ColumnElement[bool]:
     """Whether the column is one of the texts in the parameter `name`, a sequence."""
-    return column.op("IN", is_comparison=True)(_Rows(sa.bindparam(name, type_=_Json())))
+    return _Among(column, sa.bindparam(name, type_=_Json()))
 
 
 class _Json(TypeDecorator[Sequence[str]]):
@@ -27,20 +27,22 @@ class _Json(TypeDecorator[Sequence[str]]):
         return json.dumps(value or [])
 
 
-class _Rows(FunctionElement[str]):
-    """The texts of a JSON array as rows."""
+class _Among(FunctionElement[bool]):
+    """A column, and a JSON array of texts. It has no type: on SQLite a truth value would be compared with 1, and then
+    no index is used."""
 
-    name = "texts"
+    name = "among"
     inherit_cache = True
 
 
-@compiles(_Rows, "sqlite")
-def _sqlite(element: _Rows, compiler: SQLCompiler, **options: Any) -> str:
-    array = compiler.process(element.clauses, **options)
-    return f"(SELECT value FROM json_each({array}))"  # noqa: S608  # a parameter's place, no value
+@compiles(_Among, "sqlite")
+def _sqlite(element: _Among, compiler: SQLCompiler, **options: Any) -> str:
+    column, array = (compiler.process(one, **options) for one in element.clauses)
+    return f"{column} IN (SELECT value FROM json_each({array}))"  # noqa: S608  # a parameter's place, no value
 
 
-@compiles(_Rows, "postgresql")
-def _postgresql(element: _Rows, compiler: SQLCompiler, **options: Any) -> str:
-    array = compiler.process(element.clauses, **options)
-    return f"(SELECT jsonb_array_elements_text(CAST({array} AS JSONB)))"
+@compiles(_Among, "postgresql")
+def _postgresql(element: _Among, compiler: SQLCompiler, **options: Any) -> str:
+    # An array, not a subquery: before the first ANALYZE of a table PostgreSQL would compare every row with every text.
+    column, array = (compiler.process(one, **options) for one in element.clauses)
+    return f"{column} = ANY (ARRAY(SELECT jsonb_array_elements_text(CAST({array} AS JSONB))))"
