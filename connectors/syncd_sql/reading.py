@@ -99,16 +99,20 @@ class Pages:
         """All rows stamped at or after `since` and before or at `until`, oldest first, after all rows that have no
         stamp, by id.
 
-        The id of `since` is not looked at: a row that was changed again in the same second as it was read, or committed
-        with a smaller id, has the same stamp. Rows without a stamp come in every run, since nothing tells which of
-        them changed; their cursors stay at `since`, so that they move nothing on."""
+        Rows without a stamp come in every run, since nothing tells which of them changed; their cursors stay at
+        `since`, so that they move nothing on. Where `since` has an id, reading goes on after its row, unless that is
+        no longer as it was."""
         at = min(max(since.at, stamps.ORIGIN) if since else stamps.ORIGIN, until)
-        for rows in self._without_stamp():
-            found = [self.shape.record(row) for row in rows]
-            yield Page(found, Cursor(at, UNSTAMPED + found[-1].id))
+        last = self._row_at(since) if since is not None and since.id else None
         stamp = self.shape.columns[1]
-        lower, upper = self._lower(stamp, at), self.codec.upper(until)
-        for rows in self._by_stamp(stamp >= bound(lower), stamp <= bound(upper)):
+        if last is None or last[1] is None:
+            for rows in self._without_stamp(last):
+                found = [self.shape.record(row) for row in rows]
+                yield Page(found, Cursor(at, UNSTAMPED + found[-1].id))
+            last, start = None, stamp >= bound(self._lower(stamp, at))
+        else:
+            start = sa.true()
+        for rows in self._by_stamp(start, stamp <= bound(self.codec.upper(until)), last):
             found = [self.shape.record(row) for row in rows]
             # In mixed text and around clock changes, sorting order is not quite the order of time.
             at = max([at, *(record.modified for record in found if record.modified and record.modified <= until)])
@@ -116,40 +120,56 @@ class Pages:
             if kept:
                 yield Page(kept, Cursor(at, found[-1].id))
 
-    def _without_stamp(self) -> Iterator[list[Sequence[Any]]]:
+    def _row_at(self, since: Cursor) -> Sequence[Any] | None:
+        """The row that a page ended with, if it still stands where it did: then all before it has been read."""
+        identity, wanted = self.shape.columns[0], since.id.removeprefix(UNSTAMPED)
+        try:
+            native = values.native_id(self.table.column(identity.name), wanted)
+        except ValueError:
+            return None
+        for row in self._fetch([self._select().where(identity == bound(native))]):
+            record = self.shape.record(row)
+            stands = row[1] is None if since.id.startswith(UNSTAMPED) else record.modified == since.at
+            if record.id == wanted and stands:
+                return row
+        return None
+
+    def _without_stamp(self, last: Sequence[Any] | None) -> Iterator[list[Sequence[Any]]]:
         stamp = self.shape.columns[1]
         if self.table.columns[stamp.name].nullable:
-            yield from self._by_id(stamp.is_(None))
+            yield from self._by_id(stamp.is_(None), last)
         yield from self._by_stamp(sa.true(), stamp < bound(self.codec.origin))
         if self.codec.beyond is not None:
             yield from self._by_stamp(stamp > bound(self.codec.beyond), sa.true())
 
-    def _by_id(self, condition: sa.ColumnElement[bool]) -> Iterator[list[Sequence[Any]]]:
+    def _by_id(self, condition: sa.ColumnElement[bool], last: Sequence[Any] | None) -> Iterator[list[Sequence[Any]]]:
         identity = self.shape.columns[0]
         query = self._select().where(condition).order_by(identity)
-        rows = self._fetch([query])
-        while rows:
+        while rows := self._fetch([query if last is None else query.where(identity > bound(last[0]))]):
             yield rows
             if len(rows) < self.size:
                 return
-            rows = self._fetch([query.where(identity > bound(rows[-1][0]))])
+            last = rows[-1]
 
-    def _by_stamp(self, start: sa.ColumnElement[bool], end: sa.ColumnElement[bool]) -> Iterator[list[Sequence[Any]]]:
-        identity, stamp = self.shape.columns[:2]
-        query = self._select().where(end).order_by(stamp, identity)
-        # Only on the first page: SQLite would begin each page there.
-        rows = self._fetch([query.where(start)])
-        while rows:
+    def _by_stamp(
+        self, start: sa.ColumnElement[bool], end: sa.ColumnElement[bool], last: Sequence[Any] | None = None
+    ) -> Iterator[list[Sequence[Any]]]:
+        query = self._select().where(end).order_by(*reversed(self.shape.columns[:2]))
+        # `start` only on the first page: SQLite would begin each page there.
+        while rows := self._fetch([query.where(start)] if last is None else self._following(query, last)):
             yield rows
             if len(rows) < self.size:
                 return
-            last_id, last_stamp = bound(rows[-1][0]), bound(rows[-1][1])
-            if self.database.kind == "mysql":
-                # MySQL reads neither a comparison of rows nor an OR by index alone, so the ties come first.
-                ties = self._select().where(stamp == last_stamp, identity > last_id).order_by(identity)
-                rows = self._fetch([ties, query.where(stamp > last_stamp)])
-            else:
-                rows = self._fetch([query.where(sa.tuple_(stamp, identity) > sa.tuple_(last_stamp, last_id))])
+            last = rows[-1]
+
+    def _following(self, query: sa.Select[Any], last: Sequence[Any]) -> list[sa.Select[Any]]:
+        identity, stamp = self.shape.columns[:2]
+        last_id, last_stamp = bound(last[0]), bound(last[1])
+        if self.database.kind == "mysql":
+            # MySQL reads neither a comparison of rows nor an OR by index alone, so the ties come first.
+            ties = self._select().where(stamp == last_stamp, identity > last_id).order_by(identity)
+            return [ties, query.where(stamp > last_stamp)]
+        return [query.where(sa.tuple_(stamp, identity) > sa.tuple_(last_stamp, last_id))]
 
     def _lower(self, stamp: sa.ColumnClause[Any], at: datetime) -> object:
         if isinstance(self.codec, stamps.Spelled):

@@ -61,9 +61,29 @@ def test_both_edges_belong_to_a_pull(crm: Crm) -> None:
     assert ids(pulled(crm.connector(), Cursor(at(-10)))) == ["2", "3"]
 
 
-def test_a_row_with_the_stamp_of_the_cursor_and_a_smaller_id_is_read(crm: Crm) -> None:
+def test_a_cursor_without_an_id_includes_all_rows_of_its_time(crm: Crm) -> None:
     crm.leads([(1, at(-10)), (2, at(-10))])
-    assert ids(pulled(crm.connector(), Cursor(at(-10), "2"))) == ["1", "2"]
+    assert ids(pulled(crm.connector(), Cursor(at(-10)))) == ["1", "2"]
+
+
+def test_after_a_row_come_those_that_were_not_read_yet(crm: Crm) -> None:
+    crm.leads([(one, None) for one in range(1, 6)] + [(one, at(-(one % 3))) for one in range(6, 40)])
+    connector = crm.connector(page_size=4)
+    everything = pages(connector)
+    for number, page in enumerate(everything, 1):
+        rest = [one for later in everything[number:] for one in ids(later.records)]
+        assert ids(pulled(connector, page.cursor)) == rest
+
+
+@pytest.mark.parametrize(
+    "meanwhile", ["DELETE FROM leads WHERE id = 3", "UPDATE leads SET modified = :later WHERE id = 3"]
+)
+def test_where_that_row_is_gone_its_time_is_read_again(crm: Crm, meanwhile: str) -> None:
+    crm.leads([(1, at(-11)), *((one, at(-10)) for one in range(2, 6))])
+    connector = crm.connector()
+    crm.run(meanwhile, **({"later": crm.stamp(at(-9))} if ":later" in meanwhile else {}))
+    assert set(ids(pulled(connector, Cursor(at(-10), "3")))) - {"3"} == {"2", "4", "5"}
+    assert ids(pulled(connector, Cursor(at(-10), "no number"))) == ids(pulled(connector, Cursor(at(-10))))
 
 
 def test_reading_on_from_any_page_reaches_every_row(crm: Crm) -> None:
