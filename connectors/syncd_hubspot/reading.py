@@ -1,14 +1,15 @@
 """Reads people: all by list, changes by search in frozen windows, archived and merged ones as deleted.
 
 A window is a span of whole milliseconds. Inside it records come in the order of their ids, each page asking for ids
-above the last, so ties and more than 10,000 rows lose nothing; the cursor stays at the window's start until its last
-page. A window with more than 10,000 rows is split as long as it has two milliseconds, so that a crash repeats little.
-Search's index lags, so it only names records: their values are read by id.
+above the last, so ties and more than 10,000 rows lose nothing; the cursor's time stays at the window's start until its
+last page, its id says which window it is and how far that is read. A window with more than 10,000 rows is split as long
+as it has two milliseconds, so that a crash repeats little. Search's index lags, so it only names records: their values
+are read by id.
 """
 
 from __future__ import annotations
 
-import itertools
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -23,6 +24,8 @@ MOST_IN_WINDOW = 10_000
 SEARCH_PAGE = 200
 BATCH = 100
 MERGED = "hs_merged_object_ids"
+_WINDOW = re.compile(r"window (\d+) (\d+) (\d+|end)")
+_LIST = re.compile(r"list (\d+|end)")
 _FIRST_LOAD_BEFORE = datetime(2000, 1, 1, tzinfo=UTC)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -66,65 +69,83 @@ class Reader:
         names = self._names(fields)
         first = since is None or since.at < _FIRST_LOAD_BEFORE
         floor = _EPOCH if since is None else since.at
+        place = "" if since is None else since.id
         if first:
-            yield from self._listed(names, floor, until)
+            yield from self._listed(names, floor, until, _LIST.fullmatch(place))
+            return
         now = time.monotonic()
-        due = self._archived_at is None or now - self._archived_at >= self._options.archived_seconds
-        if due and not first:
-            for number, page in enumerate(self._list(archived="true")):
+        window = _WINDOW.fullmatch(place)
+        if window is None and (self._archived_at is None or now - self._archived_at >= self._options.archived_seconds):
+            for number, (page, _) in enumerate(self._list(archived="true")):
                 gone = [records.Record(one["id"], {}, None, deleted=True) for one in page]
                 yield records.Page(gone, records.Cursor(floor, f"archived {number}"))
             self._archived_at = now
-        if not first:
-            yield from self._searched(names, floor, until)
+        yield from self._searched(names, floor, until, window)
 
-    def _list(self, **query: str) -> Iterator[list[dict[str, Any]]]:
-        after: dict[str, str] = {}
+    def _list(self, after: str = "", **query: str) -> Iterator[tuple[list[dict[str, Any]], str]]:
+        """Pages of objects, from `after` on, each with what the next is asked for by, "" after the last."""
         while True:
-            answer = self._api.get(self._api.objects(self._kind), limit=str(BATCH), **query, **after)
-            yield answer["results"]
-            following = ((answer.get("paging") or {}).get("next") or {}).get("after")
-            if following is None:
+            asked = {**query, "after": after} if after else query
+            answer = self._api.get(self._api.objects(self._kind), limit=str(BATCH), **asked)
+            following = str(((answer.get("paging") or {}).get("next") or {}).get("after") or "")
+            yield answer["results"], following
+            if not following:
                 return
-            if after.get("after") == following:
+            if after == following:
                 raise errors.ContractViolation("HubSpot's list gives the same cursor twice")
-            after = {"after": following}
+            after = following
 
-    def _listed(self, names: Sequence[str], floor: datetime, until: datetime) -> Iterator[records.Page]:
-        pages = self._list(properties=",".join(names))
-        for number, page in enumerate(pages):
-            found = [record for one in page for record in self._records(one)]
-            yield records.Page(found, records.Cursor(floor, f"list {number}"))
+    def _listed(
+        self, names: Sequence[str], floor: datetime, until: datetime, last: re.Match[str] | None
+    ) -> Iterator[records.Page]:
+        after = last[1] if last else ""
+        while after != "end":
+            try:
+                for page, following in self._list(after, properties=",".join(names)):
+                    found = [record for one in page for record in self._records(one)]
+                    after = following or "end"
+                    yield records.Page(found, records.Cursor(floor, f"list {after}"))
+            except Refused:
+                if last is None or after != last[1]:
+                    raise
+                after, last = "", None  # the place where an earlier pull stopped is not known any more
         yield records.Page([], records.Cursor(until))
 
-    def _searched(self, names: Sequence[str], since: datetime, until: datetime) -> Iterator[records.Page]:
-        windows = [(_ms(since), _ms(until))]
+    def _searched(
+        self, names: Sequence[str], since: datetime, until: datetime, last: re.Match[str] | None
+    ) -> Iterator[records.Page]:
+        windows, highest = [(_ms(since), _ms(until))], 0
+        if last and (ended := int(last[2])) <= _ms(until):
+            windows = [(ended + 1, _ms(until))] if ended < _ms(until) else []
+            if last[3] != "end":
+                windows.append((int(last[1]), ended))
+                highest = int(last[3])
         while windows:
-            first, last = windows.pop()
-            answer = self._search(first, last, "0")
-            if answer["total"] > MOST_IN_WINDOW and last > first:
-                middle = (first + last) // 2
-                windows += [(middle + 1, last), (first, middle)]
+            first, end = windows.pop()
+            answer = self._search(first, end, highest)
+            if answer["total"] > MOST_IN_WINDOW and end > first and not highest:
+                middle = (first + end) // 2
+                windows += [(middle + 1, end), (first, middle)]
                 continue
-            start, end = max(since, _moment(first)), min(until, max(since, _moment(last)))
-            highest = 0
-            for number in itertools.count():
+            start = max(since, _moment(first))
+            while True:
                 ids = [one["id"] for one in answer["results"]]
                 if ids and max(map(int, ids)) <= highest:
                     raise errors.ContractViolation("HubSpot's search does not advance by hs_object_id")
                 highest = max([highest, *map(int, ids)])
                 found = self._fresh(ids, names)
                 if len(ids) < SEARCH_PAGE:
-                    at_end = until if not windows else end
-                    yield records.Page(found, records.Cursor(at_end, f"window {first} end"))
+                    at = until if not windows else min(until, max(since, _moment(end)))
+                    yield records.Page(found, records.Cursor(at, f"window {first} {end} end"))
                     break
-                yield records.Page(found, records.Cursor(start, f"window {first} {number}"))
-                answer = self._search(first, last, str(highest))
+                yield records.Page(found, records.Cursor(start, f"window {first} {end} {highest}"))
+                answer = self._search(first, end, highest)
+            highest = 0
 
-    def _search(self, first: int, last: int, after_id: str) -> Any:
+    def _search(self, first: int, last: int, after_id: int) -> Any:
         name = self.modified_name()
         filters = [
-            {"propertyName": "hs_object_id", "operator": "GT", "value": after_id},
+            {"propertyName": "hs_object_id", "operator": "GT", "value": str(after_id)},
             {"propertyName": name, "operator": "GTE", "value": str(first)},
             {"propertyName": name, "operator": "LTE", "value": str(last)},
         ]

@@ -103,6 +103,31 @@ def test_a_crash_between_pages_is_made_up_for_by_reading_again_from_the_last_cur
         assert {record.id for record in first.records} | rest.keys() == set(ids)
 
 
+def test_after_any_page_come_those_that_were_not_read_yet() -> None:
+    with opened() as portal:
+        portal.add(*({} for _ in range(50)))
+        since = portal.now()
+        portal.ahead(5)
+        portal.add(*({} for _ in range(450)))
+        portal.ahead(5)
+        portal.door.sim("touch", type="contacts", fields={"city": "Tampa"})
+        portal.add(*({} for _ in range(250)))
+        for begin in (None, since):
+            pages = portal.pull(begin, "city")
+            for number, page in enumerate(pages, 1):
+                rest = [record.id for later in pages[number:] for record in later.records]
+                assert [record.id for later in portal.pull(page.cursor) for record in later.records] == rest
+
+
+def test_a_list_whose_place_is_forgotten_begins_anew() -> None:
+    with opened() as portal:
+        ids = portal.add(*({} for _ in range(250)))
+        first, *_ = portal.pull(None)
+        pages = portal.connector.pull("leads", first.cursor, portal.connector.clock(), ("firstname",))
+        portal.door.sim("faults", spec="dead_cursor@1")
+        assert list(seen(list(pages))) == ids
+
+
 @pytest.mark.parametrize(
     ("fault", "kind"),
     [
