@@ -3,7 +3,9 @@
 The upper bound is fixed when the run starts, the recycle bin is read too (merge losers are there), and a dead cursor
 restarts after the last position. With `where`, the ids that meet it are read first and everything that changed second:
 what changed and is not among them has left. This order cannot mistake a record that changes in between, for such a
-record is past the upper bound.
+record is past the upper bound. Who goes on after a record (`since` with an id) wants little before the next stop: it is
+not worth a bulk job or the ids of all that follows, so each page's records are asked for `where` by id, after they
+were read; one that changes in between is past the upper bound, too, and the next run reads what became of it.
 """
 
 from __future__ import annotations
@@ -42,15 +44,16 @@ class Reader:
             what = f"{options.object} has no SystemModstamp, so its changes cannot be read"
             raise errors.UserError([errors.Problem(what, "object")])
         columns = self._columns(known, fields)
+        going_on = since is not None and since.id != ""
         meeting: set[str] | None = None
-        if options.where and since is not None:
+        if options.where and since is not None and not going_on:
             pages = self._rows(["Id", "SystemModstamp"], since, until, options.where)
             meeting = {str(row["Id"]) for page in pages for row in page}
-        where = options.where if meeting is None else None
-        make = _maker(fields, meeting)
+        where = options.where if since is None else None
         for rows in self._rows(columns, since, until, where):
             if rows:
                 last = rows[-1]
+                make = _maker(fields, self._meeting([row["Id"] for row in rows]) if going_on else meeting)
                 yield Page([make(row) for row in rows], Cursor(moment(last["SystemModstamp"]), last["Id"]))
 
     def get(self, ids: Sequence[str], fields: Sequence[str]) -> list[Record]:
@@ -62,14 +65,8 @@ class Reader:
             part = [one for one in ids[start : start + IDS_AT_ONCE] if _is_id(one)]
             if not part:
                 continue
-            among = f"Id IN ({', '.join(map(quoted, part))})"
-            meeting = None
-            if options.where:
-                meeting = {
-                    row["Id"] for row in self.query(select(["Id"], options.object, f"{among} AND ({options.where})"))
-                }
-            make = _maker(fields, meeting)
-            rows = self.query(select(self._columns(known, fields), options.object, among), everything=True)
+            make = _maker(fields, self._meeting(part))
+            rows = self.query(select(self._columns(known, fields), options.object, _among(part)), everything=True)
             contacts = self.contacts(
                 {row["Id"]: row["ConvertedContactId"] for row in rows if row.get("IsConverted")}, fields
             )
@@ -82,6 +79,16 @@ class Reader:
                 found.append(record)
         return found
 
+    def _meeting(self, ids: Sequence[str]) -> set[str] | None:
+        """Those of these ids that meet `where` now; None without one."""
+        if not self._options.where:
+            return None
+        found: set[str] = set()
+        for start in range(0, len(ids), IDS_AT_ONCE):
+            condition = f"{_among(ids[start : start + IDS_AT_ONCE])} AND ({self._options.where})"
+            found.update(row["Id"] for row in self.query(select(["Id"], self._options.object, condition)))
+        return found
+
     def contacts(self, converted: Mapping[str, str | None], fields: Sequence[str]) -> dict[str, dict[str, str | None]]:
         """Lead id → the contact's values under the lead's field names, for contacts that exist."""
         ids = sorted({one for one in converted.values() if one})
@@ -91,7 +98,7 @@ class Reader:
         names = {name: self._options.contact_fields.get(name, name) for name in fields}
         names = {ours: theirs for ours, theirs in names.items() if theirs in known}
         columns = dict.fromkeys(["Id", *names.values()])
-        rows = self.query(select(columns, "Contact", f"Id IN ({', '.join(map(quoted, ids))})"))
+        rows = self.query(select(columns, "Contact", _among(ids)))
         values = {row["Id"]: {ours: reader(theirs)(row) for ours, theirs in names.items()} for row in rows}
         return {lead: values[contact] for lead, contact in converted.items() if contact in values}
 
@@ -110,11 +117,11 @@ class Reader:
 
     def _rows(self, columns: Sequence[str], since: Cursor | None, until: datetime, where: str | None) -> Iterator[Rows]:
         """Pages of rows; begins again after the last row where a cursor died."""
-        position = since
+        position, bulk = since, since is None or not since.id
         while True:
             begun = position
             try:
-                for rows in self._once(columns, position, until, where):
+                for rows in self._once(columns, position, until, where, bulk=bulk):
                     yield rows
                     if rows:
                         position = Cursor(moment(rows[-1]["SystemModstamp"]), rows[-1]["Id"])
@@ -123,11 +130,13 @@ class Reader:
                 if position == begun:
                     raise  # it died before the first page: no progress
 
-    def _once(self, columns: Sequence[str], since: Cursor | None, until: datetime, where: str | None) -> Iterator[Rows]:
+    def _once(
+        self, columns: Sequence[str], since: Cursor | None, until: datetime, where: str | None, *, bulk: bool
+    ) -> Iterator[Rows]:
         condition = _window(since, until) + (f" AND ({where})" if where else "")
         soql = select(columns, self._options.object, condition, "ORDER BY SystemModstamp, Id")
         told = self._api.read("queryAll", {"q": soql})
-        if told["totalSize"] > self._options.bulk_above:
+        if bulk and told["totalSize"] > self._options.bulk_above:
             yield from self._bulk(soql)
             return
         yield told["records"]
@@ -174,6 +183,10 @@ def _window(since: Cursor | None, until: datetime) -> str:
     if not since.id:
         return f"SystemModstamp >= {at} AND {upper}"
     return f"((SystemModstamp = {at} AND Id > {quoted(since.id)}) OR SystemModstamp > {at}) AND {upper}"
+
+
+def _among(ids: Sequence[str]) -> str:
+    return f"Id IN ({', '.join(map(quoted, ids))})"
 
 
 def _more(told: Mapping[str, Any]) -> str:

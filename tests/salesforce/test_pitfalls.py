@@ -45,6 +45,23 @@ def test_pitfall_03_keyset_over_equal_stamps(site: Site) -> None:
     assert len([record for record in rest if record.modified == middle.modified]) == 10_500 - 5001
 
 
+def test_after_a_record_only_the_rest_is_read_and_asked_for_where(site: Site) -> None:
+    for n in range(4100):
+        city = "Here" if n % 2 else "There"
+        site.world.enter("Lead", {"LastName": f"T{n}", "Company": "C", "City": city}, "2026-01-05T12:00:00.000+0000")
+    connector = site.connect(where="City = 'Here'", bulk_above=2000)
+    tied = site.world.rows["Lead"]
+    last = sorted(one for one, row in tied.items() if row["SystemModstamp"].startswith("2026-01-05"))[2099]
+    before = sum(site.sim.functions.values())
+    rest = site.pull(connector, Cursor(datetime(2026, 1, 5, 12, tzinfo=UTC), last))
+    assert len({record.id for record in rest}) == len(rest) == 2000 + 3
+    assert {record.id for record in rest if not record.left} == {
+        record.id for record in rest if tied[record.id]["City"] == "Here"
+    }
+    assert site.sim.functions["bulk_results"] == 0
+    assert sum(site.sim.functions.values()) - before < 20
+
+
 @pytest.mark.parametrize("bulk_above", [2000, 100_000])
 def test_pitfall_04_the_cursor_advances_with_each_page(site: Site, bulk_above: int) -> None:
     for n in range(4500):
