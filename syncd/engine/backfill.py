@@ -10,10 +10,9 @@ holds: opt-outs, `where`, do-not-call lists, shared phones, removed leads, find-
 counts all slices of a backfill together, since otherwise none would ever be large). Nobody is dialled whom live work
 would not dial.
 
-What a slice plans it has read under its own lease: a live run between two slices may have seen a newer version, and an
-older one must not undo it (an opt-out, for example). So a pull is kept from slice to slice only while no other run of
-the stream came between; else it begins anew at the position. A connector may bring records of the position's instant
-again, however many: those that were read then are remembered, so that each counts once and the backfill gets on.
+What is planned must not be older than what live work has planned: it would undo it (an opt-out, for example). So a pull
+is kept from slice to slice only while no other run of the stream came between, and for minutes at most; else it begins
+anew at the position. What is left of a page is kept, too, if nobody has planned any of it meanwhile.
 
 A slice that fails is tried again later without touching the live stream's own back-off; a refused login and a dialer
 that reuses lead ids pause the pipelines, as they do in a live run.
@@ -24,13 +23,13 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import structlog
 
 from syncd.core import model, policy
-from syncd.engine import deliver, failure, planning, pull
+from syncd.engine import backfill_reading as reads
+from syncd.engine import deliver, failure, planning
 from syncd.engine import preview as previews
 from syncd.engine.parts import Client, Context, Report
 from syncd.engine.run import Engine
@@ -44,54 +43,12 @@ SLICE = 500
 READ_SECONDS = 10.0  # a slice that reads for longer than this lets live work come between once it has got somewhere
 
 
-@dataclass(slots=True)
-class _Part:
-    """At most a slice's worth of one page; `position` is None where more of the page is to come."""
-
-    some: Sequence[records.Record]
-    position: records.Cursor | None
-    page: Sequence[records.Record]
-
-
-@dataclass(slots=True)
-class _Reading:
-    """A pull that stands between two parts. `run_id`: the run that read last."""
-
-    pages: Iterator[records.Page]
-    since: records.Cursor | None
-    until: datetime
-    run_id: int = 0
-    last: records.Cursor | None = None
-    ids_at_last: set[str] = field(default_factory=set)
-    page: records.Page | None = None
-    rest: Sequence[records.Record] = ()
-
-    def part(self, ctx: Context, most: int) -> _Part | None:
-        """The next records, None at the end. Raises what the connector raises, and ContractViolation."""
-        if self.page is None:
-            page = next(self.pages, None)
-            if page is None:
-                return None
-            floor = records.Cursor(self.since.at) if self.since is not None else None
-            pull.advances(ctx, page, floor, self.last, self.until, self.ids_at_last)
-            if self.last is None or page.cursor.at != self.last.at:
-                self.ids_at_last = set()
-            self.ids_at_last.add(page.cursor.id)
-            self.last, self.page, self.rest = page.cursor, page, page.records
-        page, some = self.page, self.rest[:most]
-        self.rest = self.rest[most:]
-        if self.rest:
-            return _Part(some, None, page.records)
-        self.page = None
-        return _Part(some, page.cursor, page.records)
-
-
 class Slices:
     """Runs slices of stored backfills. Thread-safe for different streams."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._readings: dict[int, _Reading] = {}
+        self._readings: dict[int, reads.Reading] = {}
 
     def run(self, client: Client, side: model.Side, number: int) -> Report:
         """Run one slice of this backfill; nothing happens if it is not to run now. Never raises for what a far system
@@ -126,7 +83,7 @@ class Slices:
 class _Slice:
     """One slice of one backfill."""
 
-    def __init__(self, engine: Engine, pipe: model.Pipeline, number: int, reading: _Reading | None) -> None:
+    def __init__(self, engine: Engine, pipe: model.Pipeline, number: int, reading: reads.Reading | None) -> None:
         self._engine, self._pipe, self._number = engine, pipe, number
         self.reading = reading
         self._started = {pipe.name: model.EPOCH}
@@ -141,7 +98,7 @@ class _Slice:
             return
         if row.version not in ("", self._pipe.version):
             backfill_slices.mixed(ctx.run, self._number)
-        if self.reading is not None and not self._nobody_came_between(ctx):
+        if self.reading is not None and not self._is_current(ctx, self.reading):
             self.reading = None
         if not self._pipe.shadow:
             self._engine.look_back(ctx, [self._pipe])
@@ -163,9 +120,17 @@ class _Slice:
         self.done = ended and not ctx.stopping()
         self._end(ctx, "halted" if self._halted else ctx.report.result, done=self.done)
 
-    def _nobody_came_between(self, ctx: Context) -> bool:
-        """Whether this slice's run is the next one of the stream after the run that read last."""
-        return self.reading is not None and backfill_slices.run_before(ctx.run) == self.reading.run_id
+    def _is_current(self, ctx: Context, reading: reads.Reading) -> bool:
+        """Whether what was read, or what is left of it, can still be planned."""
+        if reading.is_old:
+            return False
+        if backfill_slices.run_before(ctx.run) == reading.run_id:
+            return True
+        reading.pages = None
+        return not reading.used_up and self._planned(ctx, reading) == reading.planned
+
+    def _planned(self, ctx: Context, reading: reads.Reading) -> dict[str, str]:
+        return known.digests(ctx.db, ctx.client.name, self._pipe.name, [record.id for record in reading.rest])
 
     def _deliver(self, ctx: Context) -> bool:
         """Deliver what is staged; False where the guard stopped it, which ends the slice."""
@@ -195,18 +160,16 @@ class _Slice:
 
     def _stretch(self, ctx: Context, row: stored.Backfill) -> bool:
         """Read on from the position; returns whether the end was reached."""
-        if row.since is None:
-            raise AssertionError("a backfill without ids has a beginning")
         position = row.position
-        if self.reading is None:
-            since = position or records.Cursor(row.since)
-            names = planning.fields_to_read(ctx)
-            pages = ctx.source.pull(ctx.side.stream, since, row.until, names)
-            self.reading = _Reading(iter(pages), since, row.until)
         room, moved, began = SLICE, False, time.monotonic()
         while room > 0 and not ctx.stopping() and not (moved and time.monotonic() - began > READ_SECONDS):
             with ctx.asking(ctx.side.role):
+                if self.reading is None or self.reading.used_up:
+                    self.reading = reads.begin(ctx, row, position)
                 part = self.reading.part(ctx, room)
+                if part is None and self.reading.until < row.until:
+                    self.reading = reads.begin(ctx, row, position, settled=False)
+                    part = self.reading.part(ctx, room)
             if part is None:
                 self.reading = None
                 return True
@@ -216,7 +179,8 @@ class _Slice:
             if fresh or (part.position is not None and (position is None or part.position.at > position.at)):
                 position = self._store(ctx, row, fresh, part, position)
                 room, moved = room - len(fresh), True
-        self.reading.run_id = ctx.run.id
+        if self.reading is not None:
+            self.reading.run_id, self.reading.planned = ctx.run.id, self._planned(ctx, self.reading)
         return False
 
     def _store(
@@ -224,21 +188,23 @@ class _Slice:
         ctx: Context,
         row: stored.Backfill,
         fresh: Sequence[records.Record],
-        part: _Part,
+        part: reads.Part,
         position: records.Cursor | None,
     ) -> records.Cursor | None:
         """Plan a part and store it with the position; returns the position that stands now."""
+        if self.reading is None:
+            raise AssertionError("a part comes of a reading")
         step = backfill_slices.Step()
         if part.position is None:  # in the middle of a page: the position waits, all that was read is remembered
             step.seen = [record.id for record in fresh]
         else:
-            step.position = part.position
+            step.position = self.reading.reached(part.position, position)
             step.stays = position is not None and part.position.at == position.at
             again = fresh if step.stays else part.page
             step.seen = [one.id for one in again if (at := self._at(ctx, one)) is None or at >= part.position.at]
         inside = [record for record in fresh if self._inside(ctx, row, record)]
         self._stage(ctx, inside, step, asked=False)
-        return part.position or position
+        return step.position or position
 
     def _at(self, ctx: Context, record: records.Record) -> datetime | None:
         return planning.at(ctx.spec.occurred_field, record)

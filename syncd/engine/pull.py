@@ -47,9 +47,8 @@ def _checkpoint(ctx: Context, state: streams.StreamState, until: datetime) -> st
     cursor = state.cursor
     if cursor is None or cursor.at <= until:
         return state
-    overlap = min((seconds for every, seconds in ctx.spec.overlaps if not every), default=0.0)
     earliest = clocks.earliest_stamp(state, until, ctx.clock())
-    if earliest is not None and earliest >= cursor.at - timedelta(seconds=overlap):
+    if earliest is not None and earliest >= cursor.at - lateness(ctx.spec):
         return state
     position = clocks.source_set_back(ctx.run, [pipe.name for pipe in ctx.pipes], earliest or until)
     log.warning(
@@ -60,6 +59,11 @@ def _checkpoint(ctx: Context, state: streams.StreamState, until: datetime) -> st
         since=position.at.isoformat(timespec="seconds"),
     )
     return replace(state, cursor=position)
+
+
+def lateness(spec: records.StreamSpec) -> timedelta:
+    """How late a record may show: each run reads as far back."""
+    return timedelta(seconds=min((seconds for every, seconds in spec.overlaps if not every), default=0.0))
 
 
 def _begin(

@@ -42,7 +42,10 @@ class Connector(Protocol):
         """All records changed at or after `since` (None: all) and before or at `until`, oldest first.
 
         `fields` names the fields the caller will look at. Records may repeat; none may be missing. A page's cursor
-        never goes back and differs from the one before. Raises AuthFailed, RetryLater, QuotaExhausted."""
+        never goes back and differs from the one before. `since` has an id only where it is the cursor of an earlier
+        page and nothing up to it can show late any more: what was read up to that page may then be left out, which
+        spares a backfill of many records with one time from reading them again and again. Raises AuthFailed,
+        RetryLater, QuotaExhausted."""
 
     def get(self, stream: str, ids: Sequence[str], fields: Sequence[str] = ()) -> list[Record]:
         """The records of these ids that exist, in any order; deleted ones have `deleted` set or are absent. It may use

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import closing
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
 import structlog
 from alembic import command
 
-from syncd.core import mapping, model
-from syncd.engine import backfill, parts, run
-from syncd.sdk import protocol, records, registry
+from syncd.core import model
+from syncd.engine import backfill, backfill_reading, run
 from syncd.sdk.testing import faulty, memory
 from syncd.store import backfill as stored
 from syncd.store import inspection, streams, tables, upgrade
@@ -143,6 +139,32 @@ def test_an_opt_out_between_two_slices_is_not_undone(site: sites.Site, monkeypat
     site.advance(5)
     site.person("3", do_not_call="true")  # it stands in the page of which two records have been planned
     live(site)
+    while stored.one(site.db, number).is_open:
+        slices.run(client, CRM, number)
+    assert dialled(site) == ["1", "2", "4", "5", "6"]
+
+
+def test_a_record_that_shows_late_at_the_position_is_read(site: sites.Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backfill, "SLICE", 3)
+    people(site, 1, 6)
+    number = store(site)
+    engine, client = site.start()
+    backfill.Slices(engine).run(client, CRM, number)
+    people(site, 0, 0)  # committed now, of the same time, before all in the order of reading
+    finish(site, number)
+    assert dialled(site) == numbers(0, 6)
+
+
+def test_what_was_read_long_ago_is_not_planned(site: sites.Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backfill, "SLICE", 2)
+    monkeypatch.setattr(backfill_reading, "KEPT_SECONDS", 0.0)
+    people(site, 1, 6)
+    number = store(site)
+    engine, client = site.start()
+    slices = backfill.Slices(engine)
+    slices.run(client, CRM, number)
+    site.advance(5)
+    site.person("3", do_not_call="true")  # no live run tells of it
     while stored.one(site.db, number).is_open:
         slices.run(client, CRM, number)
     assert dialled(site) == ["1", "2", "4", "5", "6"]
@@ -286,72 +308,6 @@ def test_a_crash_at_every_commit_loses_and_doubles_nobody(
             break
         wanted += step
     assert wanted > 10
-
-
-@dataclass
-class Counting:
-    """A connector that counts what is read through it."""
-
-    inner: protocol.Connector
-    read: int = 0
-    pulls: int = 0
-    streams: object = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.streams = self.inner.streams
-
-    def pull(
-        self, stream: str, since: records.Cursor | None, until: datetime, fields: Sequence[str]
-    ) -> Iterator[records.Page]:
-        self.pulls += 1
-        for page in self.inner.pull(stream, since, until, fields):
-            self.read += len(page.records)
-            yield page
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self.inner, name)
-
-
-def test_fifteen_thousand_rows_with_one_stamp_are_read_once(tmp_path: Path) -> None:
-    stamp = "2026-01-05 12:00:00"
-    with closing(sqlite3.connect(tmp_path / "crm.db")) as crm, crm:
-        crm.execute("CREATE TABLE people (id INTEGER PRIMARY KEY, phone TEXT, modified TEXT, deleted_at TEXT)")
-        crm.execute("CREATE INDEX people_modified ON people (modified, id)")
-        rows = ((number, None, stamp) for number in range(15_000))
-        crm.executemany("INSERT INTO people (id, phone, modified) VALUES (?, ?, ?)", rows)
-    made = sites.Site(f"sqlite:///{tmp_path / 'syncd.db'}")
-    made.upgrade()
-    factory = registry.load("sql")
-    table = {"table": "people", "id": "id", "modified": "modified", "deleted": "deleted_at"}
-    options = factory.Options.model_validate({"url": f"sqlite:///{tmp_path / 'crm.db'}", "leads": table})
-    counting = Counting(factory(options, client="acme"))  # type: ignore[call-arg]  # the protocol has no constructor
-    pipe = replace(sites.leads_pipeline(), opt_out=None)
-    rules = (mapping.Rule("phone_number", ("phone",), transforms=("phone",)),)
-    pipe = replace(pipe, fields=mapping.FieldMapping(rules, phone_fields=sites.PHONE_FIELDS), start="now")
-    dialer = memory.MemoryDialer()
-    client = parts.Client(sites.CLIENT, counting, dialer, (pipe,), "identity")  # type: ignore[arg-type]  # the rest is passed on
-    engine = run.Engine(made.db)
-    engine.register(client)
-    until = datetime(2026, 1, 5, 12, tzinfo=UTC)
-    number = store(made, until, until)
-    slices = backfill.Slices(engine)
-    ran, before = 0, 0
-    while stored.one(made.db, number).is_open:
-        slices.run(client, CRM, number)
-        ran += 1
-        if ran == 10:
-            slices = backfill.Slices(engine)  # another process goes on
-            before = counting.read
-    row = stored.one(made.db, number)
-    assert row.counts["read"] == row.counts["skip.no_phone"] == 15_000
-    assert ran >= 15_000 // 500
-    assert counting.pulls == 2
-    assert counting.read == 15_000 + before, "the second process passes over what the first has read"
-    with made.db.read() as connection:
-        assert connection.execute(sa.select(sa.func.count()).select_from(tables.decision)).scalar_one() == 15_000
-        assert connection.execute(sa.select(sa.func.count()).select_from(tables.backfill_record)).scalar_one() == 0
-    counting.inner.close()
-    made.close()
 
 
 def test_two_at_once_take_turns(site: sites.Site, monkeypatch: pytest.MonkeyPatch) -> None:
