@@ -11,7 +11,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 
 from syncd.sdk import errors, records
-from syncd.store import bulk, tables
+from syncd.store import bulk, lease, tables
 from syncd.store.database import Database
 
 State = Literal["waiting", "running", "paused", "done", "cancelled", "failed"]
@@ -221,19 +221,13 @@ def unsent(db: Database, client: str, pipeline: str, lane: int) -> int:
 
 
 def others_run(db: Database, *, since: datetime, besides: str) -> bool:
-    """Whether a process runs live streams on this store: it holds a lease or ended a run since then. `besides`: how
-    owners end that are not meant. For PostgreSQL, where no lock tells."""
-    run, lease = tables.run, tables.lease
+    """Whether a process may run live streams on this store: it holds a lease or began a run since then, and is not
+    known to be dead. `besides`: how owners end that are not meant. For PostgreSQL, where no lock tells."""
+    run, held = tables.run, tables.lease
+    meant = [table.c.owner.not_like(f"%{besides}") for table in (held, run)]
+    holders = sa.select(held.c.owner).where(
+        sa.type_coerce(held.c.expires_at, sa.BigInteger) > db.clock_micros(), meant[0]
+    )
     with db.read() as connection:
-        holds = connection.execute(
-            sa.select(lease.c.owner)
-            .where(
-                sa.type_coerce(lease.c.expires_at, sa.BigInteger) > db.clock_micros(),
-                lease.c.owner.not_like(f"%{besides}"),
-            )
-            .limit(1)
-        ).first()
-        ran = connection.execute(
-            sa.select(run.c.id).where(run.c.started_at > since, run.c.owner.not_like(f"%{besides}")).limit(1)
-        ).first()
-    return holds is not None or ran is not None
+        owners = connection.execute(holders.union(sa.select(run.c.owner).where(run.c.started_at > since, meant[1])))
+        return any(lease.may_live(owner) for owner in owners.scalars())

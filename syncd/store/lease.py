@@ -7,6 +7,8 @@ lease was asked for, so that a frozen process or a stepped wall clock cannot thi
 from __future__ import annotations
 
 import json
+import os
+import socket
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -137,6 +139,20 @@ def holders(connection: sa.Connection) -> Mapping[tuple[str, str], str]:
     """Who holds which lease now."""
     rows = connection.execute(sa.select(_lease.c.client, _lease.c.stream, _lease.c.owner))
     return {(row.client, row.stream): row.owner for row in rows}
+
+
+def may_live(owner: str) -> bool:
+    """Whether the process of an owner ("host:process:…") may still run; those of another machine cannot be seen."""
+    host, number = (*owner.split(":"), "")[:2]
+    if host != socket.gethostname() or not number.isdecimal():
+        return True
+    try:
+        os.kill(int(number), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _after(db: Database, seconds: float) -> sa.ColumnElement[int]:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 import sqlalchemy as sa
 
-from syncd.store import streams, tables
+from syncd.store import lease, streams, tables
 from syncd.store.database import Database
 
 _intent = tables.intent
@@ -121,18 +119,9 @@ def _leases(db: Database, connection: sa.Connection, client_name: str) -> dict[s
 
 def _lives(db: Database, owner: str, process: str) -> bool:
     """Whether the owner of a lease ("host:process:…") may still run. A retry takes a lease without the store's lock."""
-    host, number, kind = (*owner.split(":"), "", "")[:3]
-    if db.sqlite and not process and kind != "retry":
+    if db.sqlite and not process and not owner.endswith(":retry"):
         return False
-    if host != socket.gethostname() or not number.isdecimal():
-        return True
-    try:
-        os.kill(int(number), 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+    return lease.may_live(owner)
 
 
 def _last_counts(connection: sa.Connection, client_name: str, stream: str) -> dict[str, int]:
