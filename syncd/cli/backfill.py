@@ -12,7 +12,7 @@ import socket
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import cyclopts
 
@@ -30,6 +30,7 @@ POLL_SECONDS = 0.2
 NOBODY_SECONDS = 15.0  # so long without a daemon, and this command stops following one
 OTHERS_SECONDS = 120.0  # a daemon on PostgreSQL has begun a run within this
 OWNER = ":backfill"
+STOPPED, NOBODY = "stopped", "no daemon runs any more"
 
 
 def mount(app: cyclopts.App) -> None:
@@ -49,7 +50,7 @@ def start(
     *,
     since: str | None = None,
     until: str | None = None,
-    ids: str | None = None,
+    ids: Annotated[str | None, cyclopts.Parameter(allow_leading_hyphen=True)] = None,
     dry_run: bool = False,
     no_wait: bool = False,
     limit: int = plans.SHOWN,
@@ -268,7 +269,7 @@ def _until_it_ends(
     number: int,
     engine: Any,
     stop: Callable[[], bool],
-    show: Callable[[stored.Backfill], None],
+    show: Callable[[stored.Backfill, str], None],
     *,
     alone: bool,
 ) -> str:
@@ -279,25 +280,28 @@ def _until_it_ends(
 
     slices, seen_at = Slices(engine), time.monotonic()
     pipe = next(one for one in client.pipelines if one.name == stored.one(db, number).pipeline)
+    busy = ""
     while True:
         row = stored.one(db, number)
-        show(row)
+        show(row, busy)
         if not row.is_open:
             return ""
         if stop():
-            return "stopped"
+            return STOPPED
         state = streams.pipeline_states(db, client.name).get(pipe.name, streams.PipelineState())
         if state.is_paused(datetime.now(UTC)):
             return f"the pipeline is paused by {state.paused}: {state.why}; `syncd resume {client.name} {pipe.name}`"
         if alone and (row.due_at is None or row.due_at <= datetime.now(UTC)):
-            if slices.run(client, pipe.source, number).result == "busy":
+            report = slices.run(client, pipe.source, number)
+            busy = report.error if report.result == "busy" else ""
+            if busy:
                 time.sleep(POLL_SECONDS)
             continue
         time.sleep(POLL_SECONDS)
         if alone or _others(db):
             seen_at = time.monotonic()
         elif time.monotonic() - seen_at > NOBODY_SECONDS:
-            return f"no daemon runs any more; `syncd run` or `syncd backfill resume {number}` goes on with it"
+            return NOBODY
 
 
 def _said(db: Database, row: stored.Backfill, session: sessions.Session, why: str, *, followed: bool) -> int:
@@ -312,14 +316,17 @@ def _said(db: Database, row: stored.Backfill, session: sessions.Session, why: st
     if row.error:
         session.out.line(f"  {row.error}")
     if row.unknown:
-        session.out.line(f"  {len(row.unknown)} ids are unknown, on the lines {', '.join(map(str, row.unknown))}")
+        lines = ", ".join(map(str, row.unknown))
+        session.out.line(f"  unknown ids: {len(row.unknown)}, by line: {lines}")
     if left:
-        session.out.line(f"  {left} changes have not been sent yet; the next runs send them")
-    if why == "stopped":
-        why = "" if followed else f"stopped; `syncd run` or `syncd backfill resume {row.id}` goes on with it"
-        if followed:
-            session.out.line("  the daemon goes on with it")
+        session.out.line(f"  changes not sent yet: {left}; the next runs send them")
+    if why == STOPPED and followed:
+        why = "" if _others(db) else NOBODY
+    if followed and row.is_open and not why:
+        session.out.line("  the daemon goes on with it")
     if why:
+        if why in (STOPPED, NOBODY):
+            why = f"{why}; `syncd run` or `syncd backfill resume {row.id}` goes on with it"
         output.problems([errors.Problem(why, f"backfill {row.id}")])
     session.out.result(shown)
     if why or row.state == "paused":

@@ -40,7 +40,7 @@ class Pace:
         self._first: tuple[float, int, float] | None = None
 
     def words(self, row: stored.Backfill) -> str:
-        """The pace in words: "312/s, about 40 s left"."""
+        """The pace in words: "312/s, about 40s left"."""
         now = (self._monotonic(), row.counts.get("read", 0), share(row))
         if self._first is None:
             self._first = now
@@ -49,38 +49,38 @@ class Pace:
             return ""
         text = f"{read / seconds:.0f}/s"
         if gone > 0 and now[2] < 1:
-            text += f", about {(1 - now[2]) * seconds / gone:.0f} s left"
+            text += f", about {output.span((1 - now[2]) * seconds / gone)} left"
         return text
 
 
-def words(row: stored.Backfill, pace: Pace) -> str:
-    """One line: read records, how far, how fast."""
+def words(row: stored.Backfill, pace: Pace, why: str = "") -> str:
+    """One line: read records, how far, how fast, and why nothing moves."""
     parts = [f"{row.counts.get('read', 0)} read", f"{share(row):.0%}", pace.words(row)]
-    if row.error:
-        parts.append(f"waits: {row.error}")
+    if why or row.error:
+        parts.append(f"waits: {why or row.error}")
     return ", ".join(part for part in parts if part)
 
 
 @contextmanager
-def showing(out: output.Output) -> Iterator[Callable[[stored.Backfill], None]]:
-    """Yields what shows a backfill as it is now; nothing with --json."""
+def showing(out: output.Output) -> Iterator[Callable[[stored.Backfill, str], None]]:
+    """Yields what shows a backfill as it is now, and why it does not move; nothing with --json."""
     pace = Pace()
     if out.as_json:
-        yield lambda row: None
+        yield lambda row, why: None
     elif sys.stdout.isatty():
         from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
         with Progress(SpinnerColumn(), BarColumn(), TextColumn("{task.description}")) as bar:
             task = bar.add_task("", total=1.0)
-            yield lambda row: bar.update(task, completed=share(row), description=words(row, pace))
+            yield lambda row, why: bar.update(task, completed=share(row), description=words(row, pace, why))
     else:
         said_at = time.monotonic()
 
-        def line(row: stored.Backfill) -> None:
+        def line(row: stored.Backfill, why: str) -> None:
             nonlocal said_at
             if time.monotonic() - said_at >= LINE_SECONDS:
                 said_at = time.monotonic()
-                print(words(row, pace), flush=True)
+                print(words(row, pace, why), flush=True)
             else:
                 pace.words(row)
 

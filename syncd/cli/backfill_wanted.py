@@ -84,7 +84,8 @@ def _ids(place: str) -> dict[str, int]:
         why = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
         raise errors.UserError([errors.Problem(f"the ids cannot be read: {why}", place)]) from None
     found: dict[str, int] = {}
-    for line, one in enumerate(text.removeprefix("\ufeff").splitlines(), 1):
+    # read_text has made line feeds of CRLF; splitlines would also end lines at characters that no editor counts
+    for line, one in enumerate(text.removeprefix("\ufeff").split("\n"), 1):
         if "\0" in one:
             raise errors.UserError([errors.Problem(f"line {line} has a NUL character in it", place, "remove it")])
         if one.strip():

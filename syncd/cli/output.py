@@ -82,14 +82,16 @@ def ago(moment: datetime | None, now: datetime) -> str:
     if moment is None:
         return "never"
     seconds = (now - moment).total_seconds()
-    size = abs(seconds)
-    for unit, length in (("d", 86400.0), ("h", 3600.0), ("m", 60.0)):
-        if size >= 2 * length:
-            text = f"{size / length:.0f}{unit}"
-            break
-    else:
-        text = f"{size:.0f}s"
+    text = span(abs(seconds))
     return f"{text} ago" if seconds >= 0 else f"in {text}"
+
+
+def span(seconds: float) -> str:
+    """A length of time, in its largest unit: "90s", "3m"."""
+    for unit, length in (("d", 86400.0), ("h", 3600.0), ("m", 60.0)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f}{unit}"
+    return f"{seconds:.0f}s"
 
 
 def reasons(counts: Mapping[str, int]) -> str:

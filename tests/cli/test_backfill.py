@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 
 import pytest
 
 from tests.cli import shop as shops
+from tests.cli import terminal
 
 STAMP = "2026-01-05 12:00:00"
 
 
-def old_people(shop: shops.Shop, count: int) -> None:
+def old_people(shop: shops.Shop, count: int, *, first: int = 1) -> None:
     """People who were entered long before a pipeline with `start: now`."""
     settings = shop.settings()
     settings["clients"]["acme"]["pipelines"]["leads"] |= {"start": "now"}
     shop.write(settings)
-    shop.people(count)
+    shop.people(count, first=first)
     shop.crm("UPDATE people SET modified = ?", STAMP)
 
 
@@ -80,7 +82,7 @@ def test_ids_come_from_a_file_and_are_not_printed(shop: shops.Shop) -> None:
     assert (ran.json()["read"], ran.json()["unknown_lines"]) == (2, [3])
     assert shop.leads() == ["2", "3"]
     said = shop.syncd("backfill", "acme", "leads", "--ids", file)
-    assert "1 ids are unknown, on the lines 3" in said.out
+    assert "unknown ids: 1, by line: 3" in said.out
     assert "secret-id" not in said.out + said.err
 
 
@@ -113,3 +115,37 @@ def test_a_wrong_call_says_how_to_mend_it(shop: shops.Shop, arguments: tuple[str
     ran = shop.syncd("backfill", "acme", *arguments)
     assert ran.code == 2
     assert said in ran.err
+
+
+def test_ids_are_read_as_people_write_them(shop: shops.Shop) -> None:
+    old_people(shop, 5)
+    file = shop.folder / "ids"
+    file.write_bytes(b"\xef\xbb\xbf2\r\n\r\n  3 \r\n2\r\nno\x0bbody\r\n4")
+    ran = shop.syncd("backfill", "acme", "leads", "--ids", file, "--json")
+    assert ran.code == 0, ran.err
+    assert (ran.json()["read"], ran.json()["unknown_lines"]) == (3, [5])
+    assert shop.leads() == ["2", "3", "4"]
+    piped = subprocess.run(
+        [shops.COMMAND, "backfill", "acme", "leads", "--ids", "-", "--json"],
+        env=shop.environ({}),
+        input=b"1\n5\n",
+        capture_output=True,
+        check=False,
+    )
+    assert piped.returncode == 0, piped.stderr
+    assert shop.leads() == ["1", "2", "3", "4", "5"]
+
+
+def test_on_a_terminal_a_bar_tells_how_fast_it_goes_and_how_long_it_takes(shop: shops.Shop) -> None:
+    old_people(shop, 620, first=1000)
+    shop.crm("UPDATE people SET do_not_call = 1, modified = ? WHERE id < 1500", "2026-01-05 12:00:01")
+    shop.crm("UPDATE people SET modified = ? WHERE id >= 1500", "2026-01-09 12:00:00")
+    shop.sim.hold(10)
+    command = ["backfill", "acme", "leads", "--since", "2026-01-01", "--until", "2026-01-11"]
+    with terminal.opened(command, shop.environ({})) as screen:
+        assert shop.sim.wait_for_adds(10, shops.PATIENCE_SECONDS) >= 10
+        shop.sim.release()
+        assert screen.end() == 0, screen.shown
+        assert re.search(r"━ +500 read, \d+%, \d+/s, about \d+[smhd] left", screen.shown), screen.shown
+        assert re.search(r"━ +620 read, 100%, \d+/s", screen.shown), screen.shown
+        assert "backfill 1 is done: create 120, read 620, skip 500, skip.opt_out 500" in screen.shown
