@@ -117,7 +117,7 @@ def _book_callback(sim: "Simulator", lead: rows.Lead, call: rows.Call, given: Ar
     recipient = "USERONLY" if given.get("user") else "ANYONE"
     booked = rows.Callback(
         lead.lead_id, lead.list_id, call.campaign_id, sim.world.clock.text(), str(given["datetime"]), recipient,
-        call.user, call.user_group or "", str(given.get("comments", "")), call.status,
+        call.user or "", call.user_group or "", str(given.get("comments", "")), call.status,
     )  # fmt: skip
     sim.world.callbacks[lead.lead_id] = [booked]
 
@@ -130,7 +130,7 @@ def _record(sim: "Simulator", call: rows.Call) -> None:
         rows.Recording(
             recording_id,
             call.lead_id,
-            call.user,
+            call.user or "",
             call.call_date,
             call.length_in_sec,
             str(call.closecallid or call.uniqueid),
@@ -138,6 +138,11 @@ def _record(sim: "Simulator", call: rows.Call) -> None:
             f"http://10.10.10.15/RECORDINGS/{filename}-all.wav",
         )
     )
+
+
+def _archive(sim: "Simulator", arguments: Arguments) -> Arguments:
+    with sim.world.lock:
+        return {"moved": sim.world.archive_calls(str(arguments["before"]))}
 
 
 def _redispo(sim: "Simulator", arguments: Arguments) -> Arguments:
@@ -235,6 +240,7 @@ _COMMANDS: dict[str, Callable[["Simulator", Arguments], Arguments]] = {
     "clock": _clock,
     "call": _call,
     "redispo": _redispo,
+    "archive": _archive,
     "edit": _edit,
     "delete": _delete,
     "dnc": _dnc,

@@ -31,7 +31,7 @@ def get_call_log(req: Request) -> None:
             continue
         values = (
             call.uniqueid, str(call.lead_id), lead.vendor_lead_code if lead else "", call.phone_number, call.call_date,
-            call.status, call.user, call.campaign_id, call.list_id, str(call.length_in_sec), call.term_reason,
+            call.status, call.user or "", call.campaign_id, call.list_id, str(call.length_in_sec), call.term_reason,
         )  # fmt: skip
         req.echo(delimiter.join(values) + "\n")
 

@@ -52,7 +52,7 @@ def phone_number_log(req: Request) -> None:
         values = (
             call.phone_number, call.call_date, call.list_id, str(call.length_in_sec),
             lead.status if lead else call.status, call.term_reason, call.status, lead.source_id if lead else "",
-            call.user,
+            call.user or "",
         )  # fmt: skip
         req.echo(delimiter.join(values) + "\n")
 

@@ -158,14 +158,14 @@ LEAD_COLUMNS = tuple(field.name for field in dataclasses.fields(Lead))
 
 @dataclasses.dataclass(slots=True)
 class Call:
-    """A row of vicidial_log, or of vicidial_closer_log if `closecallid` is set."""
+    """A row of vicidial_log, or of vicidial_closer_log if `closecallid` is set. Without a user it is NULL."""
 
     uniqueid: str
     lead_id: int
     campaign_id: str
     call_date: str
     status: str
-    user: str
+    user: str | None
     list_id: str = ""
     length_in_sec: int = 0
     phone_number: str = ""

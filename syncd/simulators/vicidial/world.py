@@ -1,5 +1,6 @@
 """The simulated VICIdial's data: users, campaigns, lists, DNC, leads with their indexes, hopper, calls."""
 
+import dataclasses
 import json
 import threading
 from collections.abc import Iterator, Mapping
@@ -9,6 +10,7 @@ from typing import Any
 from . import rows, text
 from .clock import Clock
 from .floor import Floor
+from .statuses import STATUSES
 
 SYSTEM_DNC = "SYSTEM_INTERNAL"
 # Where the recorded server's AUTO_INCREMENT stood; one recorded answer shows it (upsert-skips-dnc).
@@ -94,6 +96,9 @@ class World:
         self.calls: dict[str, list[rows.Call]] = {}
         self._calls_by_phone: dict[str, list[rows.Call]] = {}
         self._calls_by_uniqueid: dict[str, list[rows.Call]] = {}
+        # vicidial_log_archive and vicidial_closer_log_archive: copies of calls as they were when first seen there.
+        self.archived: list[rows.Call] = []
+        self.statuses = {*STATUSES, *state.get("own_statuses", ())}
         self._next_closecallid = 1
         self._next_call_number = 1
         for row in state.get("outbound_calls", ()):
@@ -228,6 +233,22 @@ class World:
         """Calls with this uniqueid: a transferred call has a row in both logs."""
         return self._calls_by_uniqueid.get(uniqueid, [])
 
+    def archive_calls(self, before: str) -> int:
+        """Copy each call that is not there yet into the archive, then take away those that began before a time; return
+        how many. So the archive also has calls that are still there, and keeps what they were like."""
+        there = {_call_key(call) for call in self.archived}
+        every = list(self.all_calls())
+        self.archived += [dataclasses.replace(call) for call in every if _call_key(call) not in there]
+        old = [call for call in every if call.call_date < before]
+        for call in old:
+            for index, key in (
+                (self.calls, call.call_date[:13]),
+                (self._calls_by_phone, call.phone_number),
+                (self._calls_by_uniqueid, call.uniqueid),
+            ):
+                index[key].remove(call)
+        return len(old)
+
     # callbacks
 
     def archive_callbacks(self, lead_id: int) -> int:
@@ -235,6 +256,11 @@ class World:
         moved = self.callbacks.pop(lead_id, [])
         self.archived_callbacks.setdefault(lead_id, []).extend(moved)
         return len(moved)
+
+
+def _call_key(call: rows.Call) -> tuple[bool, str]:
+    """The primary key of the call's table."""
+    return bool(call.closecallid), str(call.closecallid) if call.closecallid else call.uniqueid
 
 
 def load_state(source: Mapping[str, Any] | Path | None) -> Mapping[str, Any]:
