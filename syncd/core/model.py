@@ -152,12 +152,14 @@ class Known:
 
     link: its own link. parent: the link of the lead that a call belongs to. digest: of the raw row when it was last
     planned ("" if never). busy: an intent of this subject is in `sending`, so the far side is not known to be as the
-    base says. waits_for: the CRM record whose create, possibly applied, carries the parent's key. phone_of: another
+    base says. parent_gone: the parent is no longer there, so that nothing but its id tells whose the call is.
+    waits_for: the CRM record whose create, possibly applied, carries the parent's key. phone_of: another
     CRM record that has this phone already. target: the target record as it is now, None where it is gone.
     """
 
     link: Link | None = None
     parent: Link | None = None
+    parent_gone: bool = False
     digest: str = ""
     busy: bool = False
     waits_for: str = ""

@@ -19,6 +19,8 @@ _HINTS = {
     "shared_phone": "decide which record keeps the number, or say `shared_phone: allow`",
     "missing": "gone on the far side; `syncd held retry` creates it anew, `syncd held drop` forgets it",
     "template": "correct the record or the `template`",
+    "unknown_status": "nobody has said what this status of a call means; say it to the dialer's connector (VICIdial: "
+    "`status_flags`), then `syncd held retry`",
 }
 _STRONG = frozenset({"dnc", "sale"})
 _KEPT = "kept:"  # before a flag of a link: it comes from an earlier call than the newest
@@ -109,6 +111,8 @@ def call(
     mapped = pipe.fields({**record.fields, "crm_id": parent})
     key = records.SyncKey.of(pipe.client, pipe.source.stream, record.id)
     stem = Plan(record.id, record.id, "none", digest=raw, key=key, link_id=known.link.id if known.link else None)
+    if "hold" in flags_of(record, spec):
+        return _unknown_status(stem)
     return _written(stem, known, mapped, hashes)
 
 
@@ -122,6 +126,10 @@ def _written(stem: Plan, known: Known, mapped: mapping.Mapped, hashes: digest.Di
     return stem
 
 
+def _unknown_status(stem: Plan) -> Plan:
+    return replace(stem, verdict="hold", reason="unknown_status", hint=_HINTS["unknown_status"])
+
+
 def outside(
     pipe: Pipeline, record: records.Record, known: Known, spec: records.StreamSpec, raw: str, *, subject: str
 ) -> Plan | None:
@@ -129,7 +137,7 @@ def outside(
     lead_key = (record.fields.get(spec.parent[1]) or "") if spec.parent else ""
     if known.parent is None and not known.waits_for:
         return Plan(record.id, subject, "skip", reason="not_ours", counted=True)
-    if known.parent is not None and lead_key != known.parent.key:
+    if known.parent is not None and lead_key != known.parent.key and not known.parent_gone:
         raise model.WrongKey(known.parent.crm_id)
     if "live" in flags_of(record, spec):
         return Plan(record.id, subject, "skip", digest=raw, reason="live")
@@ -187,11 +195,13 @@ def disposition(
         return replace(stem, verdict="skip", reason="deleted")
     if link and known.target is None:
         return replace(stem, verdict="hold", reason="missing", hint=_HINTS["missing"])
+    if "hold" in flags_of(record, spec) and "dnc" not in own | kept | flags:
+        return _unknown_status(stem)
     mapped, status = (pipe.fields({**one.fields, "crm_id": subject}) for one in (record, status_of))
     if mapped.problems or status.problems:
         return held(stem, mapped.problems or status.problems)
     status_fields = {rule.target for rule in pipe.fields.rules if _is_status(rule, spec)}
-    same_call = known_call == record.id
+    same_call = known_call == record.id and not record.archived  # an old copy of it corrects nothing
     status_stays = _status_stays(pipe, known, own, kept, flags, status_fields, same_call=same_call)
     wanted = {name: value for name, value in mapped.fields.items() if name not in status_fields and not older}
     if not status_stays:

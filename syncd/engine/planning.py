@@ -99,11 +99,23 @@ def _changed(
     names += [name for name in _always(ctx.spec) if name not in names]
     row, version = ctx.hashes.row, pipe.version
     digests = [row([*map(record.fields.get, names), _mark(record)], version) for record in page]
-    last = known.digests(ctx.db, ctx.client.name, pipe.name, [record.id for record in page])
-    todo = [(record, raw) for record, raw in zip(page, digests, strict=True) if again or last.get(record.id) != raw]
+    last = known.decisions(ctx.db, ctx.client.name, pipe.name, [record.id for record in page])
+    todo = [
+        (record, raw)
+        for record, raw in zip(page, digests, strict=True)
+        if again or _tells(record, raw, last.get(record.id))
+    ]
     if len(todo) < len(page):
         ctx.run.count(f"{pipe.name}.unchanged", len(page) - len(todo))
     return todo
+
+
+def _tells(record: records.Record, raw: str, last: known.Decision | None) -> bool:
+    """Whether this row says what was not known: it differs from the last one, and is no old copy of a record that was
+    planned as it was itself (while a call ran, or could not be decided, it was not)."""
+    if last is None:
+        return True
+    return last.digest != raw and (not record.archived or not last.digest or last.reason == "live")
 
 
 def _mark(record: records.Record) -> str:
@@ -154,18 +166,33 @@ def _calls(ctx: Context, pipe: model.Pipeline, todo: Sequence[tuple[records.Reco
     parent_field, key_field = spec.parent
     lead_ids = {record.id: record.fields.get(parent_field) or "" for record, _ in todo}
     parents = known.links_by_dialer(ctx.db, name, "leads", set(lead_ids.values()))
+    gone = _gone(
+        ctx, [record for record, _ in todo if lead_ids[record.id] in parents and not record.fields.get(key_field)]
+    )
     orphans = {record.fields.get(key_field) or "" for record, _ in todo if lead_ids[record.id] not in parents}
     pending = known.pending_creates(ctx.db, name, "dialer.leads", orphans)
 
     def facts(record: records.Record) -> model.Known:
         parent = parents.get(lead_ids[record.id])
         waits_for = "" if parent else pending.get(record.fields.get(key_field) or "", "")
-        return model.Known(parent=parent, waits_for=waits_for)
+        return model.Known(parent=parent, waits_for=waits_for, parent_gone=lead_ids[record.id] in gone)
 
     whole = [(record, raw, facts(record)) for record, raw in todo]
     if pipe.kind == "edits":
         return editing.of_calls(ctx, pipe, whole)
     return [_activities(ctx, pipe, whole) if pipe.kind == "calls" else _dispositions(ctx, pipe, whole)]
+
+
+def _gone(ctx: Context, unsaid: Sequence[records.Record]) -> set[str]:
+    """Those parents of calls of ours that are no longer there, asked for where a call does not tell its parent's key:
+    nobody tells the key of a deleted lead, while a lead without one is somebody else's."""
+    if ctx.spec.parent is None or not unsaid:
+        return set()
+    parent_field, key_field = ctx.spec.parent
+    ids = sorted({record.fields.get(parent_field) or "" for record in unsaid})
+    with ctx.asking(ctx.side.role):
+        there = {record.id for record in ctx.source.get("leads", ids, [key_field]) if not record.deleted}
+    return set(ids) - there
 
 
 def _activities(
@@ -176,7 +203,7 @@ def _activities(
     busy = known.busy(ctx.db, ctx.client.name, str(pipe.target), ids)
     plans = []
     for record, raw, facts in todo:
-        own = model.Known(links.get(record.id), facts.parent, busy=record.id in busy, waits_for=facts.waits_for)
+        own = replace(facts, link=links.get(record.id), busy=record.id in busy)
         plans.append(plan.call(pipe, record, own, ctx.spec, ctx.hashes, raw))
     return staging.Batch(pipe, plans)
 
@@ -212,13 +239,7 @@ def _dispositions(
             plans.append(model.Plan(record.id, plan.beside(subject, record), "skip", digest=raw, reason="older"))
             continue
         strongest = max(calls, key=lambda call: (plan.strength(call, ctx.spec), order(call)), default=record)
-        own = model.Known(
-            parent=facts.parent,
-            busy=subject in busy,
-            waits_for=facts.waits_for,
-            target=targets.get(subject),
-            call=waiting.get(subject),
-        )
+        own = replace(facts, busy=subject in busy, target=targets.get(subject), call=waiting.get(subject))
         decided = plan.disposition(
             pipe,
             record,

@@ -48,7 +48,9 @@ class Record:
 
     `fields` holds what was read; a field that was not asked for is absent. `modified` is the source's own time of the
     last change (UTC), None where it has none. `deleted` says that the source marks it as gone; `left`, that it is there
-    but outside what the connector was told to select (its other fields need not have been read).
+    but outside what the connector was told to select (its other fields need not have been read). `archived`, that it is
+    a copy which the source no longer corrects: it tells of a record that is not known yet, but takes back nothing that
+    was read of the record itself.
     """
 
     id: str
@@ -56,6 +58,7 @@ class Record:
     modified: datetime | None = None
     deleted: bool = False
     left: bool = False
+    archived: bool = False
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -156,7 +159,9 @@ class StreamSpec:
     occurred_field: str | None = None  # when the event took place, e.g. a call's start
     length_field: str | None = None  # how many seconds it took
     keeps_out: bool = False  # a removal for an opt-out tells it numbers ("phones") to keep out, also without an id
-    flags_field: str | None = None  # space-separated flags: "dnc", "sale", "live" (still running), "callback", …
+    # Space-separated flags. The engine knows "dnc", "sale", "live" (still running) and "hold" (nobody has said what the
+    # status means, and the connector was told to wait for a person then); the others are for conditions of mappings.
+    flags_field: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -105,20 +105,27 @@ def _links(db: Database, statement: sa.Select[Any], client: str, stream: str, id
         ]
 
 
-_DIGESTS = sa.select(tables.decision.c.record_id, tables.decision.c.digest).where(
+_DECISIONS = sa.select(tables.decision.c.record_id, tables.decision.c.digest, tables.decision.c.reason).where(
     tables.decision.c.client == sa.bindparam("client"),
     tables.decision.c.pipeline == sa.bindparam("pipeline"),
     among(tables.decision.c.record_id, "ids"),
 )
 
 
-def digests(db: Database, client: str, pipeline: str, ids: Collection[str]) -> dict[str, str]:
-    """The digest of each record's row when this pipeline last planned it."""
-    found: dict[str, str] = {}
+class Decision(NamedTuple):
+    """When a pipeline last planned a record: the digest of its row, and the reason that it gave."""
+
+    digest: str
+    reason: str
+
+
+def decisions(db: Database, client: str, pipeline: str, ids: Collection[str]) -> dict[str, Decision]:
+    """What this pipeline last decided of each record."""
+    found: dict[str, Decision] = {}
     with db.read() as connection:
         for part in slices(ids):
-            rows = connection.execute(_DIGESTS, {"client": client, "pipeline": pipeline, "ids": part})
-            found.update((row[0], row[1]) for row in rows)
+            rows = connection.execute(_DECISIONS, {"client": client, "pipeline": pipeline, "ids": part})
+            found.update((row[0], Decision(row[1], row[2])) for row in rows)
     return found
 
 

@@ -127,10 +127,10 @@ def _has_phone(case: Case) -> bool:
 
 AS_CALLS = {
     "lead": ("ours", "waiting", "other"),
-    "key": ("same", "another"),
+    "key": ("same", "another", "gone"),
     "running": YES_NO,
     "wanted": YES_NO,
-    "mapping": ("fine", "unmapped"),
+    "mapping": ("fine", "unmapped", "unknown"),
 }
 ACTIVITIES = AS_CALLS | {"activity": YES_NO, "busy": YES_NO, "differs": YES_NO}
 
@@ -140,17 +140,21 @@ def call_record(
 ) -> records.Record:
     """A call of lead 1001 as the dialer tells it."""
     unmapped = case.get("mapping") == "unmapped"
+    if case.get("mapping") == "unknown":
+        flags += " hold"
+    key = {"same": "7", "another": "another", "gone": ""}[case.get("key", "same")]
     return records.Record(
         call_id,
         {
             "lead_id": "1001",
-            "vendor_lead_code": "7" if case.get("key", "same") == "same" else "another",
+            "vendor_lead_code": key,
             "status": "no such status" if unmapped else status or "NI",
             "call_date": records.text(START + timedelta(minutes=minutes)),
             "flags": f"{flags} live" if case.get("running") == "yes" else flags,
             "wanted": case.get("wanted", "yes"),
         },
         START,
+        archived=case.get("call") == "archived",
     )
 
 
@@ -161,7 +165,8 @@ def parent(case: Case, **more: Any) -> dict[str, Any]:
     """What is known of the call's lead."""
     link = model.Link(1, "7", "1001", "7", **{"base": {}, **more})
     lead_is = case.get("lead", "ours")
-    return {"parent": link if lead_is == "ours" else None, "waits_for": "7" if lead_is == "waiting" else ""}
+    known = {"parent": link if lead_is == "ours" else None, "waits_for": "7" if lead_is == "waiting" else ""}
+    return {**known, "parent_gone": case.get("key") == "gone"}
 
 
 def activity(case: Case) -> dict[str, str]:
@@ -196,7 +201,7 @@ DISPOSITIONS = AS_CALLS | {
 STATUS_STAYS = {
     "said": ("dnc", "sale", "other", "dnc before", "sale before"),
     "standing": ("nothing", "own sale", "own dnc", "earlier sale", "earlier dnc"),
-    "call": ("newer", "same"),
+    "call": ("newer", "same", "archived"),
     "opted out": YES_NO,
     "protected": YES_NO,
 }
@@ -206,7 +211,7 @@ FIELDS = {
     "busy": YES_NO,
 }
 SAID = {"dnc": ("dnc", "DNC"), "sale": ("sale", "SALE"), "other": ("", "NI")}
-MINUTES = {"first": 0, "newer": 1, "same": 0, "older": -1}
+MINUTES = {"first": 0, "newer": 1, "same": 0, "archived": 0, "older": -1}
 
 
 def disposition_pipe(**more: Any) -> model.Pipeline:
@@ -235,7 +240,7 @@ def known_call(case: Case) -> dict[str, Any]:
     """The newest call that the link knows of."""
     if case["call"] == "first":
         return {}
-    return {"called_at": START, "call_id": "call" if case["call"] == "same" else "known"}
+    return {"called_at": START, "call_id": "call" if case["call"] in ("same", "archived") else "known"}
 
 
 def disposition(case: Case) -> dict[str, str]:

@@ -46,10 +46,11 @@ def test_records_are_found_by_just_their_ids(store_url: str) -> None:
             ],
         )
     asked = [one for number, one in enumerate(ids) if number % 2]
-    assert known.digests(db, "acme", "leads", [*asked, "missing"]) == {one: f"acme{one}" for one in asked}
-    assert known.digests(db, "acme", "leads", []) == {}
+    found = known.decisions(db, "acme", "leads", [*asked, "missing"])
+    assert {one: decision.digest for one, decision in found.items()} == {one: f"acme{one}" for one in asked}
+    assert known.decisions(db, "acme", "leads", []) == {}
     with pytest.raises(errors.UserError, match="NUL"):
-        known.digests(db, "acme", "leads", ["a\0b"])
+        known.decisions(db, "acme", "leads", ["a\0b"])
     db.close()
 
 
@@ -60,7 +61,7 @@ def test_looking_up_ids_on_sqlite_searches_an_index_for_each(tmp_path: object) -
     sa.event.listen(
         db.engine, "before_cursor_execute", lambda c, u, text, values, x, many: statements.append((text, values))
     )
-    known.digests(db, "acme", "leads", ["1"])
+    known.decisions(db, "acme", "leads", ["1"])
     known.links_by_crm(db, "acme", "leads", ["1"])
     known.links_by_dialer(db, "acme", "leads", ["1"])
     known.busy(db, "acme", "dialer.leads", ["1"])
