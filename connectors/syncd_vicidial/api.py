@@ -107,24 +107,24 @@ class Api:
             raise self._turned_away(answer)
         return answer.text()
 
-    def export(self, parameters: Sequence[tuple[str, str]]) -> str:
+    def export(self, parameters: Sequence[tuple[str, str]]) -> bytes:
         """The call export's answer, by HTTP Basic. Raises AuthFailed, RetryLater, LeaseLost."""
         body = _form(parameters).encode()
         try:
             answer = self._client.request("POST", self._options.export_path, body=body, headers=self._basic)
         except errors.Ambiguous as error:
             raise errors.RetryLater(str(error)) from None
-        text = answer.text()
         # An export's own rows never start like this; only its beginning is looked at, since it may be large.
-        refused = answers.refused_login(text[:200], self.user)
+        beginning = answer.body[:200].decode("utf-8", "replace")
+        refused = answers.refused_login(beginning, self.user)
         if refused is not None:
             self._login_is_good = False
             raise refused
-        if answer.status == HTTPStatus.UNAUTHORIZED and "not allowed to view this report" not in text[:200]:
+        if answer.status == HTTPStatus.UNAUTHORIZED and "not allowed to view this report" not in beginning:
             self._login_is_good = False
         if answer.status not in (HTTPStatus.OK, HTTPStatus.UNAUTHORIZED):
             raise self._turned_away(answer)
-        return text
+        return answer.body
 
     def each(self, work: Callable[[_T], _R], items: Sequence[_T]) -> list[_R | errors.SyncdError]:
         """`work` over the items, several in flight, results or errors in order.

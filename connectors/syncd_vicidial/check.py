@@ -9,6 +9,8 @@ from syncd.sdk import errors
 from syncd_vicidial import answers, lists
 from syncd_vicidial.api import Api
 from syncd_vicidial.calls import Calls
+from syncd_vicidial.database import Database
+from syncd_vicidial.flags import Flags
 from syncd_vicidial.options import SYSTEM, Options, is_list_id
 
 # Function → a request that changes nothing, and what VICIdial says where the user may use the function.
@@ -32,7 +34,7 @@ def version(text: str) -> dict[str, str]:
     return parts
 
 
-def run(api: Api, calls: Calls, options: Options) -> list[errors.Problem]:
+def run(api: Api, calls: Calls, options: Options, *, read_calls: bool) -> list[errors.Problem]:
     """Everything that is found, the most basic first; after a refused login nothing more is tried."""
     try:
         told = version(api.version())
@@ -46,7 +48,7 @@ def run(api: Api, calls: Calls, options: Options) -> list[errors.Problem]:
         ("lists", lambda: _lists(api, options.lists, "lists")),
         ("campaign_id", lambda: _campaigns(calls, options)),
     ]
-    if options.time_zone:
+    if options.time_zone and read_calls:
         looks.append(("call_source", lambda: _calls(calls)))
     for where, look in looks:
         try:
@@ -170,5 +172,24 @@ def _campaigns(calls: Calls, options: Options) -> Iterator[errors.Problem]:
 
 
 def _calls(calls: Calls) -> Iterator[errors.Problem]:
-    calls.check()
-    yield from ()
+    yield from calls.check()
+
+
+def database(source: Database, flags: Flags) -> list[errors.Problem]:
+    """What is wrong with VICIdial's database, its user and its grants, and with what the options say against it."""
+    found = source.check()
+    if found:
+        return found
+    try:
+        taken_back = flags.taken_back()
+    except errors.SyncdError as error:
+        return [errors.Problem(str(error), "database")]
+    return [
+        errors.Problem(
+            f"VICIdial marks {status} as do-not-call, and so does syncd, whatever stands here",
+            f"status_flags.{status}",
+            "take the mark off in VICIdial's statuses, or add dnc here",
+            fatal=False,
+        )
+        for status in taken_back
+    ]

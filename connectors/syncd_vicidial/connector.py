@@ -9,12 +9,14 @@ from typing import ClassVar
 from pydantic import BaseModel
 
 from syncd.sdk import errors, protocol, records
-from syncd_vicidial import all_info, check, dnc, example, text
+from syncd_vicidial import all_info, check, dnc, example, sql_calls, statuses, text
 from syncd_vicidial import calls as call_stream
 from syncd_vicidial import leads as lead_stream
 from syncd_vicidial import options as settings
 from syncd_vicidial.agent import AgentApi, catalogue, generic
 from syncd_vicidial.api import Api
+from syncd_vicidial.database import Database
+from syncd_vicidial.flags import Flags
 
 _HOUR = 3600.0
 
@@ -31,9 +33,16 @@ class VicidialConnector:
         self._options = options
         self._api = Api(options)
         self._dnc = dnc.Dnc(self._api, options)
-        self._leads = lead_stream.Leads(self._api, options)
-        self._calls = call_stream.Calls(self._api, options)
-        self.agents = AgentApi(self._api, self._leads, options)
+        self._database = _database(options)
+        if options.database is None or self._database is None:
+            self._flags, sql = Flags(options.status_flags, unknown=options.unknown_status), None
+        else:
+            read = statuses.Statuses(self._database, options.database.flags_seconds)
+            self._flags = Flags(options.status_flags, read, unknown=options.unknown_status)
+            sql = sql_calls.SqlCalls(self._database, options.database.rows_per_read)
+        self._leads = lead_stream.Leads(self._api, options, self._flags)
+        self._calls = call_stream.Calls(self._api, options, self._flags, sql)
+        self.agents = AgentApi(self._api, self._leads, options, self._flags)
 
     @property
     def streams(self) -> Mapping[str, records.StreamSpec]:
@@ -70,7 +79,9 @@ class VicidialConnector:
 
     def check(self) -> list[errors.Problem]:
         """See `protocol.Connector.check`; one login is at risk at most."""
-        return check.run(self._api, self._calls, self._options)
+        database = check.database(self._database, self._flags) if self._database is not None else []
+        readable = not any(problem.fatal for problem in database)
+        return [*check.run(self._api, self._calls, self._options, read_calls=readable), *database]
 
     def check_values(self, stream: str, values: Mapping[str, Collection[str]]) -> list[errors.Problem]:
         """Whether the lists exist that a mapping puts leads into, and whether names will lose letters."""
@@ -121,10 +132,11 @@ class VicidialConnector:
     def fields(self, stream: str) -> Mapping[str, records.FieldInfo]:
         """Fields of a stream; of leads those that can be written and those that can only be read."""
         if stream == "calls":
-            return {name: records.FieldInfo(word, writable=False) for name, word in call_stream.FIELDS.items()}
-        read_only = dict.fromkeys((*all_info.COLUMNS, lead_stream.FLAGS_FIELD), records.FieldInfo(writable=False))
+            return call_stream.FIELDS
+        read_only = dict.fromkeys(all_info.COLUMNS, records.FieldInfo(writable=False))
+        meaning = {lead_stream.FLAGS_FIELD: call_stream.FIELDS["flags"]}
         priority = records.FieldInfo("integer -99 to 99, for new leads")
-        return {**read_only, **text.FIELDS, lead_stream.HOPPER_FIELD: priority}
+        return {**read_only, **meaning, **text.FIELDS, lead_stream.HOPPER_FIELD: priority}
 
     def dnc_lists(self) -> Sequence[str]:
         """See `protocol.KeepsDnc`."""
@@ -153,7 +165,18 @@ class VicidialConnector:
     def close(self) -> None:
         """Release connections."""
         self._api.close()
+        if self._database is not None:
+            self._database.close()
 
     def _only_leads(self, stream: str) -> None:
         if stream != "leads":
             raise errors.ContractViolation(f"stream {stream!r} of VICIdial has no single records to look up or write")
+
+
+def _database(options: settings.Options) -> Database | None:
+    """VICIdial's database where the options name one, with the tables that are read there."""
+    if options.database is None:
+        return None
+    archive = options.archived_calls or options.archive_after_days is not None
+    calls = sql_calls.needed(archive=archive) if options.call_source == "sql" else {}
+    return Database(options.database, {**calls, **statuses.NEEDED})

@@ -24,8 +24,9 @@ _SHORTEST = 6  # digits of a number that can be on a do-not-call list
 class Leads:
     """The stream "leads" of one server."""
 
-    def __init__(self, api: Api, options: Options) -> None:
+    def __init__(self, api: Api, options: Options, meaning: flags.Flags) -> None:
         self._api = api
+        self._flags = meaning
         self._options = options
         self._dnc = dnc.Dnc(api, options)
         self._non_latin = options.use_non_latin
@@ -122,7 +123,7 @@ class Leads:
                 columns[name] = self._column(lead_id, name)
         fields = {name: text.read(name, value, self._zone) for name, value in columns.items() if name in wanted}
         if FLAGS_FIELD in wanted:
-            fields[FLAGS_FIELD] = flags.of(columns["status"], self._options.status_flags)
+            fields[FLAGS_FIELD] = self._flags.of_lead(columns["status"])
         return records.Record(lead_id, fields)
 
     def _refuse_to_guess(self, lead_id: str, line: answers.Line) -> None:
@@ -265,8 +266,11 @@ class Leads:
         if reason != "opt_out":
             status = self._options.removed_status
             standing = lead.fields["status"] or "" if lead is not None else ""
-            if "dnc" in flags.of(standing, self._options.status_flags).split():
+            mark = self._flags.standing(standing) if standing else "no"
+            if mark == "dnc":
                 status = standing  # somebody's do-not-call mark is stronger than our reason
+            elif mark == "maybe":  # it may still be dialled in the campaign of this lead
+                status = self._options.opt_out_status
         gone: errors.Missing | None = None
         outcome = records.Outcome(lead_id)
         try:

@@ -3,15 +3,67 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+
+from syncd_vicidial import flags
 
 DncCheck = Literal["AREACODE", "Y", "N"]
 _ALL = ("---ALL---",)
 SYSTEM = "system"  # the server's own do-not-call list
 _CAMPAIGN = r"^[A-Za-z0-9_-]{2,8}$"
+
+
+def _known_flags(said: str | dict[str, str]) -> str | dict[str, str]:
+    for words in [said] if isinstance(said, str) else said.values():
+        flags.check_words(words)
+    return said
+
+
+class DatabaseOptions(BaseModel):
+    """VICIdial's own database, to read from and never to write to."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    host: str = Field(default="localhost", description="Its server", min_length=1)
+    port: int = Field(default=3306, ge=1, le=65535, description="Port of the server")
+    socket: str | None = Field(
+        default=None, pattern="^/", description="Unix socket of a server on this machine, instead of host and port"
+    )
+    name: str = Field(default="asterisk", description="Name of the database", pattern=r"^[A-Za-z0-9_$-]{1,64}$")
+    user: str = Field(
+        description="A user of its own that may SELECT and nothing else; `config check` says which grants it needs",
+        min_length=1,
+    )
+    password: SecretStr = Field(description="Its password")
+    tls: bool | None = Field(
+        default=None,
+        description="Whether the connection is encrypted and the server's certificate checked; unless you say so, it "
+        "is for servers that are not on this machine",
+    )
+    ca_file: str | None = Field(
+        default=None, description="File with the certificates to trust instead of the system's; servers of a private CA"
+    )
+    connect_seconds: float = Field(default=5.0, gt=0, le=60, description="How long connecting may take")
+    statement_seconds: float = Field(
+        default=10.0,
+        ge=0.1,
+        le=600,
+        description="How long one statement may take, by the server's own clock; it ends what takes longer",
+    )
+    rows_per_read: int = Field(
+        default=1000, ge=10, le=100_000, description="Calls of one table that one statement reads"
+    )
+    flags_seconds: float = Field(default=300.0, ge=1, description="How often the status tables are read again, at most")
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether the connection is to be encrypted."""
+        if self.tls is not None:
+            return self.tls
+        return self.socket is None and self.host not in ("localhost", "127.0.0.1", "::1")
 
 
 class Options(BaseModel):
@@ -95,10 +147,17 @@ class Options(BaseModel):
     use_non_latin: bool = Field(
         default=False, description="As in VICIdial's System Settings; without it names lose all non-ASCII letters"
     )
-    call_source: Literal["auto", "get_call_log", "call_report_export"] = Field(
+    call_source: Literal["auto", "get_call_log", "call_report_export", "sql"] = Field(
         default="auto",
-        description="Where calls are read: get_call_log (an addition of some sites), call_report_export (stock), or "
-        "auto: the first if the server has it",
+        description="Where calls are read: get_call_log (an addition of some sites), call_report_export (stock), sql "
+        "(`database`), or auto: the first if the server has it, else the second",
+    )
+    # Another way to the same server, so no part of what tells one client's dialer from another's.
+    database: DatabaseOptions | None = Field(
+        default=None,
+        exclude=True,
+        description="VICIdial's database (MariaDB or MySQL), read only: for `call_source: sql`, and for the meaning of "
+        "statuses",
     )
     functions: dict[Literal["get_call_log", "agent_login", "agent_logout"], str] = Field(
         default_factory=dict,
@@ -114,13 +173,22 @@ class Options(BaseModel):
     history_days: int = Field(
         default=90, ge=1, le=3660, description="How many days back the first read of all calls goes"
     )
-    archived_calls: bool = Field(
-        default=False, description="Read the archive tables of the call export as well (slow; for backfills)"
+    archive_after_days: int | None = Field(
+        default=1,
+        ge=0,
+        description="Calls that began longer ago are looked for in VICIdial's archive tables as well: some sites move "
+        "them there each night. 0: all calls, empty: none. get_call_log has no say in it",
     )
-    status_flags: dict[str, str] = Field(
+    archived_calls: bool = Field(default=False, description="The same as `archive_after_days: 0`")
+    status_flags: dict[str, Annotated[str | dict[str, str], AfterValidator(_known_flags)]] = Field(
         default_factory=dict,
-        description="Meaning of the site's own statuses: status → flags separated by spaces (sale, dnc, callback, "
-        "completed, not_interested, customer_contact, unworkable, machine, retry, live)",
+        description="Meaning of the site's own statuses: status → flags separated by spaces, or status → campaign or "
+        f"in-group → flags, `{flags.EVERYWHERE}` for all others. Flags: {', '.join(flags.WORDS)}",
+    )
+    unknown_status: Literal["pass", "hold"] = Field(
+        default="pass",
+        description="What becomes of a call whose status nobody has told the meaning of: it goes to the CRM without "
+        "flags (`pass`), or is held until a person has told (`hold`)",
     )
     connections: int = Field(default=4, ge=1, le=32, description="Requests in flight at once")
     connect_seconds: float = Field(default=5.0, gt=0, description="How long connecting may take")
@@ -150,6 +218,12 @@ class Options(BaseModel):
             if item != SYSTEM and not re.fullmatch(_CAMPAIGN, item):
                 raise ValueError("a do-not-call list is `system` or a campaign of 2 to 8 letters and digits")
         return value
+
+    @model_validator(mode="after")
+    def _sql_has_a_database(self) -> Options:
+        if self.call_source == "sql" and self.database is None:
+            raise ValueError("`call_source: sql` needs `database`: where VICIdial's database is, and a user of it")
+        return self
 
     @field_validator("lists")
     @classmethod

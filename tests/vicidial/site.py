@@ -67,6 +67,23 @@ def connected(url: str, **options: object) -> Iterator[VicidialConnector]:
 def answering(reply: Callable[[Mapping[str, str]], Reply]) -> Iterator[str]:
     """A web server that answers each POST with what `reply` makes of its form; yields its address."""
 
+    def as_bytes(form: Mapping[str, str]) -> tuple[int, bytes]:
+        status, text = reply(form)
+        return status, text.encode()
+
+    with _answering(as_bytes) as url:
+        yield url
+
+
+@contextmanager
+def answering_bytes(reply: Callable[[Mapping[str, str]], bytes]) -> Iterator[str]:
+    """The same with bytes, for what is no UTF-8."""
+    with _answering(lambda form: (200, reply(form))) as url:
+        yield url
+
+
+@contextmanager
+def _answering(reply: Callable[[Mapping[str, str]], tuple[int, bytes]]) -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         disable_nagle_algorithm = True  # headers and body are two packets, and the client waits for both
@@ -75,8 +92,7 @@ def answering(reply: Callable[[Mapping[str, str]], Reply]) -> Iterator[str]:
             form = dict(
                 parse_qsl(self.rfile.read(int(self.headers["content-length"])).decode(), keep_blank_values=True)
             )
-            status, text = reply(form)
-            body = text.encode()
+            status, body = reply(form)
             self.send_response(status)
             self.send_header("content-length", str(len(body)))
             self.end_headers()

@@ -9,6 +9,7 @@ from syncd_vicidial.agent import catalogue
 from syncd_vicidial.agent.orders import Orders, doubt
 from syncd_vicidial.agent.screening import Screening
 from syncd_vicidial.api import Api
+from syncd_vicidial.flags import Flags
 from syncd_vicidial.leads import Leads
 from syncd_vicidial.options import Options
 
@@ -16,10 +17,11 @@ from syncd_vicidial.options import Options
 class Desk:
     """One server's agents. The server's lock-out counts logins of all its APIs together; so does `api`."""
 
-    def __init__(self, api: Api, leads: Leads, options: Options) -> None:
+    def __init__(self, api: Api, leads: Leads, options: Options, meaning: Flags) -> None:
         self._orders = Orders(api)
         self._leads = leads
-        self._screening = Screening(leads, options)
+        self._flags = meaning
+        self._screening = Screening(leads, meaning)
         self._options = options
         self._sessions: dict[str, str] = {}
 

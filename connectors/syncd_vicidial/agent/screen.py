@@ -10,7 +10,6 @@ from typing import Literal
 from pydantic import SecretStr
 
 from syncd.sdk import errors
-from syncd_vicidial import flags
 from syncd_vicidial.agent import results
 from syncd_vicidial.agent.desk import Desk, flag, moment, repeats
 from syncd_vicidial.agent.orders import doubt
@@ -117,7 +116,7 @@ class Screen(Desk):
             if extra:
                 raise errors.Rejected([errors.Problem("needs callback_datetime", name) for name in extra])
             return ""
-        if "callback" not in flags.of(status, self._options.status_flags).split():
+        if "callback" not in self._flags.anywhere(status):
             raise errors.Rejected(
                 [
                     errors.Problem(

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from syncd.sdk import errors
-from syncd_vicidial import flags
+from syncd_vicidial.flags import Flags
 from syncd_vicidial.leads import Leads
-from syncd_vicidial.options import Options
 
 _NUMBERS = {"MAIN": "phone_number", "ALT": "alt_phone", "ADDR3": "address3"}
 _LEAST, _MOST = 6, 16  # digits of what can be on a do-not-call list; shorter ones are extensions
@@ -14,9 +13,9 @@ _LEAST, _MOST = 6, 16  # digits of what can be on a do-not-call list; shorter on
 class Screening:
     """The do-not-call lists, and the leads whose status says so."""
 
-    def __init__(self, leads: Leads, options: Options) -> None:
+    def __init__(self, leads: Leads, meaning: Flags) -> None:
         self._leads = leads
-        self._options = options
+        self._flags = meaning
 
     def number(self, phone: str, phone_code: str) -> None:
         """Raise Screened if the number may not be called; also AuthFailed, RetryLater. What is not all digits, or too
@@ -39,5 +38,5 @@ class Screening:
         self.number("".join(filter(str.isdigit, number)), values["phone_code"] or "1")
 
     def _refuse(self, status: str) -> None:
-        if "dnc" in flags.of(status, self._options.status_flags).split():
+        if self._flags.standing(status) != "no":
             raise errors.Screened("dnc_status", f"a lead with this number has the status {status}: do not call")
