@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from typing import Literal, cast
@@ -23,6 +23,8 @@ LOOKS_AT: dict[model.Kind, model.Side] = {kind: source for kind, (source, _) in 
     "edits": model.Side("dialer", "leads")
 }
 """The stream whose fields a pipeline's mapping reads."""
+
+_STRONG = frozenset({"sale", "dnc"})  # flags that nothing less overwrites
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +116,16 @@ class _Client:
             return None
         if not self._agents(path, settings) or not self._written_once(path, kind, settings):
             return None
+        looks_at = self.connectors[LOOKS_AT[kind].role].streams[LOOKS_AT[kind].stream]
+        if not self._flags(path, settings, looks_at):
+            return None
         rules = tuple(
-            spec.rule(name, phone=phone_fields is not None and name == phone_fields[1], agents=self.settings.agents)
+            spec.rule(
+                name,
+                phone=phone_fields is not None and name == phone_fields[1],
+                agents=self.settings.agents,
+                flags_field=looks_at.flags_field,
+            )
             for name, spec in settings.fields.items()
         )
         compiled = mapping.FieldMapping(rules, region=self.settings.phone_region, phone_fields=phone_fields)
@@ -128,7 +138,7 @@ class _Client:
             consent = fields.compiled(settings.consent) if settings.consent is not None else None
         if isinstance(settings, models.Dispositions):
             on_conflict = settings.on_conflict
-            protect = _protected(rules, settings.protect)
+            protect = _protected(rules, settings.protect, looks_at.flags_field)
         edit_policy: dict[str, model.EditPolicy] = {}
         if isinstance(settings, models.Edits):
             edit_policy = {name: settings.policy.get(name, settings.on_conflict) for name in settings.fields}
@@ -141,7 +151,7 @@ class _Client:
             fields=compiled,
             every_seconds=settings.every,
             start=self._start(settings),
-            where=fields.compiled(settings.where),
+            where=fields.compiled(settings.where, looks_at.flags_field),
             opt_out=self._opt_out(kind),
             consent=consent,
             per_run=settings.per_run if isinstance(settings, models.Dnc) else 0,
@@ -227,6 +237,14 @@ class _Client:
             self.document.add((*path, "fields", name), f"dispositions writes {name}, too", fix, at="key")
         return not both
 
+    def _flags(self, path: yaml_nodes.Path, settings: models.Pipeline, spec: records.StreamSpec) -> bool:
+        """Whether conditions that name flags have a stream with flags."""
+        wrong = [here for here, tests in conditions(path, settings) if fields.FLAGS in tests and not spec.flags_field]
+        for here in wrong:
+            what = "flags alone are for calls; these records have none"
+            self.document.add(here, what, "name the field: {field: value}")
+        return not wrong
+
     def _start(self, settings: models.Pipeline) -> Literal["all", "now"] | datetime:
         start = settings.start
         if isinstance(start, str):
@@ -245,8 +263,22 @@ class _Client:
         return fields.compiled(leads.opt_out)
 
 
-def _protected(rules: tuple[mapping.Rule, ...], statuses: tuple[str, ...]) -> frozenset[str]:
-    """What the protected statuses look like in the target: each goes through the rules whose source is the status.
+def conditions(path: yaml_nodes.Path, pipeline: models.Pipeline) -> Iterator[tuple[yaml_nodes.Path, fields.Tests]]:
+    """The conditions of a pipeline on its source's fields, with their places."""
+    if pipeline.where:
+        yield (*path, "where"), pipeline.where
+    if isinstance(pipeline, models.Leads):
+        for name, tests in (("opt_out", pipeline.opt_out), ("consent", pipeline.consent)):
+            if tests:
+                yield (*path, name), tests
+    for target, spec in pipeline.fields.items():
+        for number, rule in enumerate(spec.rules):
+            yield (*path, "fields", target, "rules", number, "when"), rule.when
+
+
+def _protected(rules: tuple[mapping.Rule, ...], statuses: tuple[str, ...], flags_field: str | None) -> frozenset[str]:
+    """What the protected statuses look like in the target: each goes through the rules whose source is the status; and
+    so do the flags of a sale and of do-not-call, through the rules that look at flags.
 
     A text that other statuses lead to as well says nothing (`default: no` beside a rule for DNC), so it is left out.
     """
@@ -254,8 +286,13 @@ def _protected(rules: tuple[mapping.Rule, ...], statuses: tuple[str, ...]) -> fr
     named = {key.strip().casefold() for rule in readers for key, _ in rule.table}
     named.update(text for rule in readers for text in _chosen_by(rule).get("status", ()))
     weaker = {"?", *named} - {status.strip().casefold() for status in statuses}
-    strong = _written([rule for rule in readers if "status" in rule.sources], statuses)
-    return frozenset(strong - _written(readers, weaker))
+    strong = _written([rule for rule in readers if "status" in rule.sources], "status", statuses)
+    strong -= _written(readers, "status", weaker)
+    if flags_field:
+        readers = [rule for rule in rules if flags_field in _chosen_by(rule)]
+        flags = {text for rule in readers for text in _chosen_by(rule)[flags_field]}
+        strong |= _written(readers, flags_field, _STRONG) - _written(readers, flags_field, {"", *flags} - _STRONG)
+    return frozenset(strong)
 
 
 def _chosen_by(rule: mapping.Rule) -> dict[str, tuple[str, ...]]:
@@ -266,7 +303,7 @@ def _chosen_by(rule: mapping.Rule) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def _written(rules: Iterable[mapping.Rule], statuses: Iterable[str]) -> set[str]:
-    """What the rules make of calls of which nothing but the status is known."""
-    one_by_one = [mapping.FieldMapping((rule,))({"status": status}) for rule in rules for status in statuses]
+def _written(rules: Iterable[mapping.Rule], name: str, texts: Iterable[str]) -> set[str]:
+    """What the rules make of calls of which nothing but one field is known."""
+    one_by_one = [mapping.FieldMapping((rule,))({name: text}) for rule in rules for text in texts]
     return {(value or "").strip().casefold() for mapped in one_by_one for value in mapped.fields.values()} - {""}

@@ -17,8 +17,12 @@ class Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, serialize_by_alias=True)
 
 
+FLAGS = "(flags)"  # stands for the source's field of flags, whatever its name is
+
+
 class FieldTest(Model):
-    """A test of one field; several keys must all hold. Texts compare without regard to case and outer blanks."""
+    """A test of one field; several keys must all hold. Texts compare without regard to case and outer blanks; a field
+    of flags holds several words, of which those of one text must be there."""
 
     is_: Texts | None = Field(None, alias="is", description="The field is one of these; the short form `field: value`")
     not_: Texts | None = Field(None, alias="not", description="The field is none of these")
@@ -37,13 +41,16 @@ class FieldTest(Model):
             raise Wrong("a test without a word what to test", "write a value, a list, or {blank: true}")
         return self
 
-    def compiled(self, name: str) -> tuple[condition.Test, ...]:
-        """The core's tests of field `name`."""
+    def compiled(self, name: str, *, flags: bool = False) -> tuple[condition.Test, ...]:
+        """The core's tests of field `name`; `flags` says that it is a field of flags."""
         tests = []
-        for op, texts in (("in", self.is_), ("not_in", self.not_)):
+        for positive, texts in ((True, self.is_), (False, self.not_)):
             if texts is not None:
                 folded = tuple(text.strip().casefold() for text in texts)
-                tests.append(condition.Test(name, "in" if op == "in" else "not_in", folded))
+                if flags:
+                    tests.append(condition.Test(name, "words" if positive else "no_words", folded))
+                else:
+                    tests.append(condition.Test(name, "in" if positive else "not_in", folded))
         if self.true is not None:
             tests.append(condition.Test(name, "true" if self.true else "false"))
         if self.set_ is not None:
@@ -63,22 +70,36 @@ def _short_test(value: Any) -> Any:
     return value
 
 
+def _short_tests(value: Any) -> Any:
+    return {FLAGS: value} if isinstance(value, str | list) else value
+
+
 Tests = Annotated[
     dict[Name, Annotated[FieldTest, BeforeValidator(_short_test), Also(("string", "number", "boolean", "array"))]],
     Field(min_length=1),
+    BeforeValidator(_short_tests),
+    Also(("string", "array"), "Flags of a call's status, of which it has one"),
     Shown("condition"),
 ]
 
 
-def compiled(tests: Tests | None) -> condition.Condition:
-    """The core's condition; without tests it always holds."""
-    return condition.Condition(tuple(test for name, one in (tests or {}).items() for test in one.compiled(name)))
+def compiled(tests: Tests | None, flags_field: str | None = None) -> condition.Condition:
+    """The core's condition; without tests it always holds. `flags_field`: the source's field of flags."""
+    return condition.Condition(
+        tuple(
+            test
+            for name, one in (tests or {}).items()
+            for test in one.compiled(
+                (flags_field or name) if name == FLAGS else name, flags=name in (FLAGS, flags_field)
+            )
+        )
+    )
 
 
 class FieldRule(Model):
     """One line of `rules`: where all of `when` holds, the field gets `value`."""
 
-    when: Tests = Field(description="Condition on the source's fields")
+    when: Tests = Field(description="Condition on the source's fields, or flags of a call's status (`when: sale`)")
     value: Text = Field(description="What the field gets then")
 
 
@@ -152,8 +173,11 @@ class FieldSpec(Model):
 
         return template.names(self.template)
 
-    def rule(self, target: str, *, phone: bool, agents: Mapping[str, str]) -> mapping.Rule:
-        """The core's rule for field `target`; `phone` says that it is dialled, `agents` are the client's."""
+    def rule(
+        self, target: str, *, phone: bool, agents: Mapping[str, str], flags_field: str | None = None
+    ) -> mapping.Rule:
+        """The core's rule for field `target`; `phone` says that it is dialled, `agents` are the client's, `flags_field`
+        is the source's field of flags."""
         transforms = self.transform
         if phone and "phone" not in transforms:
             transforms = (*transforms, "phone")
@@ -164,7 +188,7 @@ class FieldSpec(Model):
         return mapping.Rule(
             target,
             sources=self.reads,
-            choices=tuple(mapping.Choice(compiled(rule.when), rule.value) for rule in self.rules),
+            choices=tuple(mapping.Choice(compiled(rule.when, flags_field), rule.value) for rule in self.rules),
             table=tuple(table.items()),
             unmapped=unmapped,
             transforms=transforms,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
 from typing import Literal, TypeAlias
 
@@ -50,6 +51,8 @@ def _wrong(
             for place, name, at in (*_tested(path, pipeline), *_copied(settings._document, path, pipeline)):
                 if name not in names:
                     yield place, at, f"{source} has no field {name!r}", scalars.choices(name, list(names))
+            for place, what, fix in _flags(path, pipeline, names):
+                yield place, "auto", what, fix
         for name in pipeline.fields if target in known else ():
             info = known[target].get(name)
             if info is None or not info.writable:
@@ -107,15 +110,25 @@ def _translated(
 
 def _tested(path: yaml_nodes.Path, pipeline: models.Pipeline) -> Iterator[_Named]:
     """Source fields that conditions look at."""
-    conditions: list[tuple[yaml_nodes.Path, fields.Tests | None]] = [((*path, "where"), pipeline.where)]
-    if isinstance(pipeline, models.Leads):
-        conditions += [((*path, "opt_out"), pipeline.opt_out), ((*path, "consent"), pipeline.consent)]
-    for target, spec in pipeline.fields.items():
-        for number, rule in enumerate(spec.rules):
-            conditions.append(((*path, "fields", target, "rules", number, "when"), rule.when))
-    for here, tests in conditions:
-        for name in tests or ():
-            yield (*here, name), name, "key"
+    for here, tests in compiler.conditions(path, pipeline):
+        for name in tests:
+            if name != fields.FLAGS:
+                yield (*here, name), name, "key"
+
+
+def _flags(
+    path: yaml_nodes.Path, pipeline: models.Pipeline, about: Mapping[str, records.FieldInfo]
+) -> Iterator[tuple[yaml_nodes.Path, str, str]]:
+    """Words that conditions look for among a call's flags and that are no flags: they would never hold."""
+    fields_of_flags = {name: info.values for name, info in about.items() if info.type == "flags" and info.values}
+    every = {*itertools.chain.from_iterable(fields_of_flags.values())}
+    for here, tests in compiler.conditions(path, pipeline):
+        for name, test in tests.items():
+            known = every if name == fields.FLAGS else {*fields_of_flags.get(name, ())}
+            place = here if name == fields.FLAGS else (*here, name)
+            for word in {word for text in (*(test.is_ or ()), *(test.not_ or ())) for word in text.split()}:
+                if known and word.casefold() not in known:
+                    yield place, f"no flag {word!r}", scalars.choices(word, sorted(known))
 
 
 def _copied(document: yaml_nodes.Document, path: yaml_nodes.Path, pipeline: models.Pipeline) -> Iterator[_Named]:

@@ -16,13 +16,14 @@ class Test:
     """One test of one field.
 
     `in` / `not_in`: the text equals one of `values` (case-insensitive, blank equals NULL); `true` / `false`: reads as
-    yes or not (true, 1, yes, y, t, on); `set` / `blank`: holds something or not.
+    yes or not (true, 1, yes, y, t, on); `set` / `blank`: holds something or not; `words` / `no_words`: all words of one
+    of `values` are among the field's words ("" stands for none at all).
     """
 
     __test__ = False  # not a test class, whatever pytest thinks of the name
 
     field: str
-    op: Literal["in", "not_in", "true", "false", "set", "blank"]
+    op: Literal["in", "not_in", "true", "false", "set", "blank", "words", "no_words"]
     values: tuple[str, ...] = ()
 
     def __call__(self, fields: records.Fields) -> bool:
@@ -41,6 +42,15 @@ class Test:
                 return value != ""
             case "blank":
                 return value == ""
+            case "words":
+                return _among(self.values, value)
+            case "no_words":
+                return not _among(self.values, value)
+
+
+def _among(wanted: tuple[str, ...], value: str) -> bool:
+    words = set(value.split())
+    return any(words.issuperset(one.split()) if one else not words for one in wanted)
 
 
 @dataclass(frozen=True, slots=True)

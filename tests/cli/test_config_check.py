@@ -50,6 +50,15 @@ clients:
 """
 
 
+FLAGS = """\
+      calls:
+        start: all
+        where: [sale, mashine]
+        fields:
+          status: {rules: [{when: [callback, sael], value: good}, {when: {flags: {not: Dnc}, usr: x}, value: bad}]}
+"""
+
+
 def problems(shop: shops.Shop, text: str) -> list[str]:
     shop.config.write_text(text, "utf-8")
     shop.config.chmod(0o600)
@@ -156,3 +165,14 @@ def test_letters_that_the_dialer_would_drop_are_worth_a_warning_until_the_option
     settings["clients"]["acme"]["dialer"]["use_non_latin"] = False
     bare.write(settings)
     assert "ASCII" not in bare.syncd("config", "check").err
+
+
+def test_a_flag_that_no_status_has_is_found_before_it_never_holds(shop: shops.Shop) -> None:
+    text = FILE.format(folder=shop.folder, url=shop.sim.url)
+    text = text[: text.index("      leads:\n        start")] + FLAGS
+    place = "clients.acme.pipelines.calls"
+    assert problems(shop, text) == [
+        f"18:9 {place}.where: no flag 'mashine', did you mean machine?",
+        f"20:29 {place}.fields.status.rules.0.when: no flag 'sael', did you mean sale?",
+        f"20:94 {place}.fields.status.rules.1.when.usr: dialer.calls has no field 'usr', did you mean user?",
+    ]

@@ -163,11 +163,50 @@ def test_durations_and_the_guard_are_read_as_people_write_them(good: Load) -> No
         ("s: {from: status, map: {DNC: 'yes'}, unmapped: blank, default: 'no'}", {"yes"}),
         ("s: {rules: [{when: {status: DNC}, value: 'yes'}], default: 'no'}", set()),
         ("s: call_date", set()),
+        ("s: {rules: [{when: sale, value: Won}, {when: [dnc, unworkable], value: Never}], default: open}", {"won"}),
+        ("s: {rules: [{when: sale, value: Won}, {when: dnc, value: Never}], default: open}", {"won", "never"}),
+        ("s: {rules: [{when: {flags: dnc}, value: 'yes'}, {when: callback, value: 'yes'}]}", set()),
     ],
 )
 def test_protected_statuses_are_known_as_the_mapping_writes_them(good: Load, fields: str, expected: set[str]) -> None:
     text = f"    pipelines: {{dispositions: {{start: now, fields: {{{fields}}}}}}}\n"
     assert pipelines(good, text)["dispositions"].protect == expected
+
+
+def test_a_rule_may_name_flags_of_a_calls_status(good: Load) -> None:
+    text = """\
+    pipelines:
+      calls:
+        start: now
+        where: [human_answered, machine]
+        fields:
+          result:
+            rules:
+              - {when: sale, value: Won}
+              - {when: {flags: callback, user: bo}, value: Bo calls back}
+              - {when: {flags: {not: [completed, retry]}}, value: Open}
+              - {when: {flags: completed human_answered}, value: Talked}
+            default: Closed
+"""
+    pipe = pipelines(good, text)["calls"]
+
+    def result(flags: str, user: str = "ann") -> str | None:
+        return pipe.fields({"flags": flags, "user": user}).fields["result"]
+
+    assert [result("completed human_answered sale"), result("callback retry", "Bo"), result("callback retry")] == [
+        "Won",
+        "Bo calls back",
+        "Closed",
+    ]
+    assert [result(""), result("not_interested"), result("salesman completed")] == ["Open", "Open", "Closed"]
+    assert [result("completed dnc human_answered"), result("completed")] == ["Talked", "Closed"]
+    assert [pipe.where({"flags": flags}) for flags in ("machine", "retry human_answered", "retry", "")] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+    assert set(pipe.reads) == {"flags", "user"}
 
 
 def test_protected_statuses_can_be_chosen(good: Load) -> None:

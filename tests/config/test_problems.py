@@ -124,6 +124,9 @@ def test_a_key_that_is_missing_or_impossible_is_named(wrong: Wrong, text: str, e
         ("a: {rules: [{when: {b: {}}, value: 1}]}", "a test without a word what to test"),
         ("a: {rules: [{when: {b: ~}, value: 1}]}", "a test against nothing – write {blank: true} for an empty field"),
         ("a: {rules: [{when: {b: [c, {d: e}]}, value: 1}]}", "not a text"),
+        ("a: {rules: [{when: sale, value: 1}]}", "flags alone are for calls; these records have none – name the field"),
+        ("a: {rules: [{when: [], value: 1}]}", "a test against nothing"),
+        ("a: {rules: [{when: true, value: 1}]}", "not a mapping"),
     ],
 )
 def test_a_mapping_that_cannot_be_meant_is_refused_with_the_right_way_to_write_it(

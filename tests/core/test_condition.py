@@ -18,6 +18,9 @@ from syncd.core.condition import Condition, Test
         (Test("f", "false"), ["false", "0", "", None, "no"], ["true", "1", "ON"]),
         (Test("f", "set"), ["x", "0"], ["", None, "  "]),
         (Test("f", "blank"), ["", None, "\t"], ["x"]),
+        (Test("f", "words", ("sale", "dnc")), ["sale", "completed SALE", "dnc x"], ["", None, "sales", "x"]),
+        (Test("f", "words", ("a b", "")), ["b x a", "", None], ["a", "b", "x"]),
+        (Test("f", "no_words", ("sale",)), ["", None, "sales", "x y"], ["sale", "x Sale"]),
     ],
     ids=lambda one: one.op if isinstance(one, Test) else "",
 )
