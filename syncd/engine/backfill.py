@@ -129,8 +129,8 @@ class _Slice:
         reading.pages = None
         return not reading.used_up and self._planned(ctx, reading) == reading.planned
 
-    def _planned(self, ctx: Context, reading: reads.Reading) -> dict[str, str]:
-        return known.digests(ctx.db, ctx.client.name, self._pipe.name, [record.id for record in reading.rest])
+    def _planned(self, ctx: Context, reading: reads.Reading) -> dict[str, known.Decision]:
+        return known.decisions(ctx.db, ctx.client.name, self._pipe.name, [record.id for record in reading.rest])
 
     def _deliver(self, ctx: Context) -> bool:
         """Deliver what is staged; False where the guard stopped it, which ends the slice."""

@@ -18,6 +18,7 @@ from syncd.engine import planning, pull
 from syncd.engine.parts import Context
 from syncd.sdk import records
 from syncd.store import backfill as stored
+from syncd.store import known
 
 KEPT_SECONDS = 300.0  # a far side may answer a pull as it was when the pull began
 
@@ -46,7 +47,7 @@ class Reading:
     ids_at_last: set[str] = field(default_factory=set)
     page: records.Page | None = None
     rest: Sequence[records.Record] = ()
-    planned: Mapping[str, str] = field(default_factory=dict)
+    planned: Mapping[str, known.Decision] = field(default_factory=dict)
 
     @property
     def is_old(self) -> bool:

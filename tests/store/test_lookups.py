@@ -83,7 +83,7 @@ def test_looking_up_ids_on_postgresql_compares_no_row_with_each_of_them(postgres
     sa.event.listen(
         db.engine, "before_cursor_execute", lambda c, u, text, values, x, many: statements.append((text, values))
     )
-    known.digests(db, "acme", "leads", ["1"])
+    known.decisions(db, "acme", "leads", ["1"])
     known.links_by_crm(db, "acme", "leads", ["1"])
     known.phone_holders(db, "acme", ["1"])
     asked = [(text, values) for text, values in statements if "jsonb" in text]
