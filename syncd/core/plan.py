@@ -198,12 +198,12 @@ def disposition(
     if "hold" in flags_of(record, spec) and "dnc" not in own | kept | flags:
         return _unknown_status(stem)
     mapped, status = (pipe.fields({**one.fields, "crm_id": subject}) for one in (record, status_of))
-    if mapped.problems or status.problems:
-        return held(stem, mapped.problems or status.problems)
+    problems = mapped.problems or status.problems
     status_fields = {rule.target for rule in pipe.fields.rules if _is_status(rule, spec)}
     same_call = known_call == record.id and not record.archived  # an old copy of it corrects nothing
     status_stays = _status_stays(pipe, known, own, kept, flags, status_fields, same_call=same_call)
-    wanted = {name: value for name, value in mapped.fields.items() if name not in status_fields and not older}
+    rest = {} if older or problems else mapped.fields
+    wanted = {name: value for name, value in rest.items() if name not in status_fields}
     if not status_stays:
         wanted |= {name: value for name, value in status.fields.items() if name in status_fields}
     if older:
@@ -213,7 +213,14 @@ def disposition(
         kept |= flags & _STRONG if stronger else frozenset()
         own = flags_of(record, spec)
     call_state = (*newest, " ".join([*sorted(own), *(_KEPT + flag for flag in sorted(kept))]))
-    return _merged(pipe, replace(stem, call=call_state), known, wanted, hashes)
+    if "dnc" in flags:  # the CRM's change of a status is no reason to call on
+        pipe = replace(pipe, on_conflict="source")
+    decided = _merged(pipe, replace(stem, call=call_state), known, wanted, hashes)
+    if not problems:
+        return decided
+    if "dnc" in flags and decided.verdict == "update":  # what can be said of it goes out; the rest is planned next
+        return replace(decided, digest="")
+    return held(stem, problems)
 
 
 def dnc(

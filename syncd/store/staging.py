@@ -149,7 +149,8 @@ class _Stager:
             return None  # an older version never replaces a newer one
         wants = plan.verdict in ("create", "update", "remove")
         partial = self.pipe.kind == "dispositions"  # holds only what differed: an older one may hold more
-        if staged is not None and not wants:
+        waits_on = partial and plan.verdict == "hold"  # a newer call that cannot be mapped takes nothing of it back
+        if staged is not None and not wants and not waits_on:
             left = {}
             if partial and plan.verdict == "none":
                 left = {name: value for name, value in json.loads(staged.body).items() if name not in plan.agreed}

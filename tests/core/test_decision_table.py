@@ -150,6 +150,7 @@ def call_record(
             "vendor_lead_code": key,
             "status": "no such status" if unmapped else status or "NI",
             "call_date": records.text(START + timedelta(minutes=minutes)),
+            "user": "nobody" if case.get("mapping") == "partly" else "1001",
             "flags": f"{flags} live" if case.get("running") == "yes" else flags,
             "wanted": case.get("wanted", "yes"),
         },
@@ -192,6 +193,7 @@ def activity(case: Case) -> dict[str, str]:
 # --- dispositions
 
 DISPOSITIONS = AS_CALLS | {
+    "mapping": ("fine", "unmapped", "unknown", "partly"),
     "call": ("first", "newer", "same", "older"),
     "said": ("dnc", "sale", "other"),
     "standing": ("nothing", "sale", "dnc"),
@@ -216,7 +218,11 @@ MINUTES = {"first": 0, "newer": 1, "same": 0, "archived": 0, "older": -1}
 
 def disposition_pipe(**more: Any) -> model.Pipeline:
     """A pipeline whose mapping knows the status and, where nothing else is said, the time of the call."""
-    rules = (mapping.Rule("lead_status", ("status",), table=STATUSES), mapping.Rule("last_call", ("call_date",)))
+    rules = (
+        mapping.Rule("lead_status", ("status",), table=STATUSES),
+        mapping.Rule("last_call", ("call_date",)),
+        mapping.Rule("agent", ("user",), table=(("1001", "ann"),)),
+    )
     return model.Pipeline(
         client="acme",
         name="dispositions",

@@ -10,6 +10,7 @@ import pytest
 from syncd.core import mapping
 from syncd.engine import run
 from syncd.sdk.testing import faulty
+from syncd.store import held
 from tests.engine import site as sites
 
 
@@ -165,3 +166,25 @@ def test_a_field_of_one_name_on_both_sides_is_two_fields(site: sites.Site) -> No
     site.advance(30)
     sync(site)
     assert site.leads_of("2")[0].fields["status"] == "SALE", "a sold lead must not become a new one"
+
+
+@pytest.mark.parametrize("together", [True, False], ids=["read together", "read one after the other"])
+def test_a_newer_call_that_cannot_be_mapped_holds_up_no_do_not_call_request(site: sites.Site, together: bool) -> None:
+    rules = (
+        mapping.Rule("lead_status", ("status",), table=(("DNC", "do not call"), ("NI", "not interested"))),
+        mapping.Rule("last_call", ("call_date",)),
+    )
+    pipe = replace(sites.dispositions_pipeline(), fields=mapping.FieldMapping(rules))
+    site.pipelines = (*site.pipelines[:2], pipe)
+    site.call("1", "DNC", flags="dnc")
+    site.advance(30)
+    if not together:
+        sync(site, refused=True)  # the request is staged, and cannot be written yet
+        site.advance(30)
+    site.call("1", "WEIRD")
+    site.advance(30)
+    sync(site, refused=not together)
+    site.advance(700)
+    sync(site)
+    assert status(site) == "do not call"
+    assert [one.reason for one in held.listed(site.db)] == ["unmapped"], "a person is asked about the newer call"
