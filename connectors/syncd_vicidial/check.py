@@ -135,6 +135,32 @@ def mapped_lists(api: Api, list_ids: Collection[str]) -> list[errors.Problem]:
         return [errors.Problem(str(error), "list_id")]
 
 
+def bookable(api: Api, options: Options, mapped: Collection[str]) -> list[errors.Problem]:
+    """What keeps callbacks from being booked, if a mapping names them."""
+    named = [name for name in ("callback_at", "callback_user", "callback_comments") if name in mapped]
+    if not named:
+        return []
+    if named[0] != "callback_at":
+        return [errors.Problem(f"{named[0]} means nothing without callback_at", named[0], "map callback_at, too")]
+    problems = []
+    if options.campaign_id is None:
+        what = "callbacks are booked in a campaign"
+        problems.append(errors.Problem(what, "campaign_id", "say `campaign_id` under `dialer`"))
+    if options.time_zone is None:
+        what = "callbacks have a time on the server's clock"
+        problems.append(errors.Problem(what, "time_zone", "name the server's time zone"))
+    try:
+        lines = answers.parse(api.read("lead_callback_info", {"lead_id": "0"}))
+        if not any("CALLBACK NOT FOUND" in line.message for line in lines):
+            refused = answers.refusal(lines[0], "lead_callback_info", api.user) if lines else None
+            raise refused or errors.RetryLater("lead_callback_info gives an answer that is not understood")
+    except errors.AuthFailed as error:
+        problems.append(errors.Problem(str(error), "user", error.fix))
+    except errors.SyncdError as error:
+        problems.append(errors.Problem(str(error), named[0]))
+    return problems
+
+
 def lost_letters(options: Options, mapped: Collection[str]) -> Iterator[errors.Problem]:
     """A warning where names or addresses are mapped, unless somebody has said what the server does with them."""
     fields = [name for name in _OF_PEOPLE if name in mapped]

@@ -9,7 +9,7 @@ from typing import ClassVar
 from pydantic import BaseModel
 
 from syncd.sdk import errors, protocol, records
-from syncd_vicidial import all_info, check, dnc, example, sql_calls, statuses, text
+from syncd_vicidial import all_info, callbacks, check, dnc, example, lead_writing, sql_calls, statuses, text
 from syncd_vicidial import calls as call_stream
 from syncd_vicidial import leads as lead_stream
 from syncd_vicidial import options as settings
@@ -42,6 +42,8 @@ class VicidialConnector:
             sql = sql_calls.SqlCalls(self._database, options.database.rows_per_read)
         self._leads = lead_stream.Leads(self._api, options, self._flags)
         self._calls = call_stream.Calls(self._api, options, self._flags, sql)
+        self._callbacks = callbacks.Callbacks(self._api, options)
+        self._writer = lead_writing.Writer(self._api, options, self._leads, self._flags)
         self.agents = AgentApi(self._api, self._leads, options, self._flags)
 
     @property
@@ -61,6 +63,7 @@ class VicidialConnector:
                 marker_field=lead_stream.MARKER_FIELD,
                 worked_field="called_count",
                 flags_field=lead_stream.FLAGS_FIELD,
+                appointment=callbacks.NAMES,
                 keeps_out=bool(self._options.opt_out_lists),
             ),
             "calls": records.StreamSpec(
@@ -84,10 +87,15 @@ class VicidialConnector:
         return [*check.run(self._api, self._calls, self._options, read_calls=readable), *database]
 
     def check_values(self, stream: str, values: Mapping[str, Collection[str]]) -> list[errors.Problem]:
-        """Whether the lists exist that a mapping puts leads into, and whether names will lose letters."""
+        """Whether the lists exist that a mapping puts leads into, whether names will lose letters, and whether
+        callbacks can be booked."""
         if stream != "leads":
             return []
-        return [*check.mapped_lists(self._api, values.get("list_id", ())), *check.lost_letters(self._options, values)]
+        return [
+            *check.bookable(self._api, self._options, values),
+            *check.mapped_lists(self._api, values.get("list_id", ())),
+            *check.lost_letters(self._options, values),
+        ]
 
     def pull(
         self, stream: str, since: records.Cursor | None, until: datetime, fields: Sequence[str]
@@ -116,16 +124,17 @@ class VicidialConnector:
     def write(self, stream: str, changes: Sequence[records.Change]) -> Sequence[records.Outcome]:
         """Apply the changes to leads, several in flight; one outcome per change, in order."""
         self._only_leads(stream)
-        return self._leads.write(changes)
+        return self._writer.write(changes)
 
     def canonical(self, stream: str, fields: records.Fields) -> dict[str, str | None]:
         """What `get` will read of these fields once they are written."""
         if stream != "leads":
             return dict(fields)
+        booked = self._callbacks.canonical(fields)
         return {
             name: text.canonical(name, value, use_non_latin=self._options.use_non_latin)
             if name in text.FIELDS
-            else value
+            else booked.get(name, value)
             for name, value in fields.items()
         }
 
@@ -136,7 +145,7 @@ class VicidialConnector:
         read_only = dict.fromkeys(all_info.COLUMNS, records.FieldInfo(writable=False))
         meaning = {lead_stream.FLAGS_FIELD: call_stream.FIELDS["flags"]}
         priority = records.FieldInfo("integer -99 to 99, for new leads")
-        return {**read_only, **meaning, **text.FIELDS, lead_stream.HOPPER_FIELD: priority}
+        return {**read_only, **meaning, **text.FIELDS, **callbacks.FIELDS, lead_writing.HOPPER_FIELD: priority}
 
     def dnc_lists(self) -> Sequence[str]:
         """See `protocol.KeepsDnc`."""

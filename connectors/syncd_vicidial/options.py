@@ -100,7 +100,8 @@ class Options(BaseModel):
     campaign_id: str | None = Field(
         default=None,
         pattern=_CAMPAIGN,
-        description="Campaign whose own do-not-call list new and changed numbers must pass as well",
+        description="Campaign whose own do-not-call list new and changed numbers must pass as well, and in which the "
+        "callbacks of `callback_at` are booked",
     )
     dnc_check: DncCheck = Field(
         default="AREACODE",

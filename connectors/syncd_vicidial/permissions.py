@@ -10,6 +10,7 @@ _NEEDED: Mapping[str, str] = {
     "update_lead": f"user_level 8 or more, modify_leads 1 to 4, {_API}",
     "lead_search": f"user_level 8 or more, modify_leads 1 to 5, {_API}",
     "lead_all_info": f"user_level 7 or more, modify_leads 1 to 5, view_reports, {_API}",
+    "lead_callback_info": f"user_level 7 or more, view_reports, {_API}",
     "lead_field_info": f"user_level 7 or more, modify_leads 1 to 4, {_API}",
     "add_dnc_phone": f"user_level 8 or more, modify_lists, {_API}",
     "delete_dnc_phone": f"user_level 8 or more, modify_lists, delete_from_dnc, {_API}",

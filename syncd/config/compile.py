@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time
 from typing import Literal, cast
 from zoneinfo import ZoneInfo
@@ -128,6 +128,8 @@ class _Client:
             )
             for name, spec in settings.fields.items()
         )
+        appointment = tuple(name for name in writes.appointment if kind == "leads" and name in settings.fields)
+        rules = tuple(replace(rule, clear=True) if rule.target in appointment else rule for rule in rules)
         compiled = mapping.FieldMapping(rules, region=self.settings.phone_region, phone_fields=phone_fields)
         shared_phone: Literal["hold", "allow"] = "hold"
         on_conflict: model.OnConflict = "source"
@@ -163,6 +165,7 @@ class _Client:
             shadow=settings.mode == "shadow",
             edit_policy=edit_policy,
             keeps_out=kind == "leads" and writes.keeps_out,
+            appointment=appointment,
         )
 
     def _called(self, side: model.Side) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from syncd.core import digest, model
@@ -10,14 +10,37 @@ from syncd.sdk import records
 from syncd.sdk.protocol import Role
 
 
-def changed(wanted: records.Fields, base: model.Base, source: Role, hashes: digest.Digest) -> dict[str, str | None]:
-    """The wanted fields whose source side is not what the base remembers of it."""
+def changed(
+    wanted: records.Fields,
+    base: model.Base,
+    source: Role,
+    hashes: digest.Digest,
+    appointment: Sequence[str] = (),
+) -> dict[str, str | None]:
+    """The wanted fields whose source side is not what the base remembers of it.
+
+    appointment: these differ together or not at all. Without a time they differ only where one was written before:
+    an appointment that somebody made on the far side is not taken back."""
     place = 0 if source == "crm" else 1
-    return {
+    result = {
         name: value
         for name, value in wanted.items()
         if (pair := base.get(name)) is None or pair[place] != hashes.value(value)
     }
+    if appointment and appointment[0] in wanted:
+        names = wanted.keys() & set(appointment)
+        time = appointment[0]
+        differs = time in result and time in base if wanted[time] is None else bool(names & result.keys())
+        result = {name: value for name, value in result.items() if name not in names}
+        result |= {name: wanted[name] for name in appointment if differs and name in names}
+    return result
+
+
+def without_blank_appointment(fields: records.Fields, appointment: Sequence[str]) -> records.Fields:
+    """The fields without those of an appointment that has no time."""
+    if not appointment or fields.get(appointment[0]) is not None:
+        return fields
+    return {name: value for name, value in fields.items() if name not in appointment}
 
 
 def base_of(

@@ -63,6 +63,7 @@ class Pipeline:
     marked: `leads` plants its marker (the mapping does not use that field).
     keeps_out: on `leads`, the dialer is told the numbers of people who opt out, whether they have a lead or not.
     per_run: on `dnc`, how many leads one run looks at.
+    appointment: on `leads`, the mapped fields of an appointment, its time first; see `records.StreamSpec`.
     edit_policy: on `edits`, target field → who wins where both sides changed it.
     """
 
@@ -86,6 +87,7 @@ class Pipeline:
     edit_policy: Mapping[str, EditPolicy] = field(default_factory=dict)
     keeps_out: bool = False
     per_run: int = 500
+    appointment: tuple[str, ...] = ()
 
     @property
     def writes_back(self) -> bool:

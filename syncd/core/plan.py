@@ -76,7 +76,7 @@ def lead(  # one return for each row of the decision table
     if link is None and not known.busy:
         created = plan("create", fields=mapped.fields, phone=phone, lane=Lane.CREATE)
         return created if pipe.start == "all" or record.modified is not None else plan("skip", "no_time")
-    if known.busy or (link and diff.changed(mapped.fields, link.base, "crm", hashes)):
+    if known.busy or (link and diff.changed(mapped.fields, link.base, "crm", hashes, pipe.appointment)):
         return plan("update", fields=mapped.fields, phone=phone)
     if link and link.removed:
         return plan("skip", "removed", phone=phone)

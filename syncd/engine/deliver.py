@@ -123,9 +123,12 @@ def _not_there_yet(
 def _settlement(
     ctx: Context, pipe: model.Pipeline, claimed: delivery.Claimed, outcome: records.Outcome
 ) -> settling.Settlement:
-    if outcome.error is not None:
+    if outcome.error is not None and not outcome.unapplied:
         return settling.Settlement(claimed, outcome)
-    return settling.Settlement(claimed, outcome, recover.base_once_applied(ctx, pipe, claimed, claimed.change.fields))
+    base = recover.base_once_applied(ctx, pipe, claimed, claimed.change.fields)
+    left_out = {pipe.in_base(name) for name in outcome.unapplied}
+    unclear = {} if isinstance(outcome.error, errors.Rejected) else dict.fromkeys(left_out, model.UNKNOWN)
+    return settling.Settlement(claimed, outcome, {name: base[name] for name in base.keys() - left_out} | unclear)
 
 
 def _log(ctx: Context, pipe: model.Pipeline, settlements: Sequence[settling.Settlement], seconds_each: float) -> None:

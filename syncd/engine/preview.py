@@ -170,7 +170,7 @@ def _add(ctx: Context, one: Preview, pipe: model.Pipeline, plans: Sequence[model
             one.verdicts[plan.verdict] += 1
         fields: Mapping[str, object] = plan.fields
         if (link := links.get(plan.subject)) is not None:
-            fields = diff.changed(plan.fields, link.base, pipe.source.role, ctx.hashes)
+            fields = diff.changed(plan.fields, link.base, pipe.source.role, ctx.hashes, pipe.appointment)
         one.items.append(Item(plan.subject, plan.verdict, plan.reason, plan.hint, tuple(sorted(fields))))
 
 

@@ -60,14 +60,16 @@ def settle_found(ctx: Context, pipe: model.Pipeline, claimed: delivery.Claimed, 
         return
     hit = hits[0]
     stored = ctx.stored(pipe, claimed.body)
-    same = {name: value for name, value in claimed.body.items() if _holds(hit, name, stored.get(name))}
+    sent = diff.without_blank_appointment(claimed.body, pipe.appointment)
+    same = {name: value for name, value in sent.items() if _holds(hit, name, stored.get(name))}
+    unclear = {name: model.UNKNOWN for name in pipe.appointment if name in sent}
     recovery.found(
         ctx.run,
         pipe,
         claimed,
         hit.id,
-        base=diff.base_of(pipe, same, stored, ctx.hashes),
-        complete=len(same) == len(claimed.body),
+        base={**unclear, **diff.base_of(pipe, same, stored, ctx.hashes)},
+        complete=len(same) == len(sent),
         now=ctx.clock(),
     )
 
@@ -90,7 +92,7 @@ def _recover_changes(ctx: Context, pipe: model.Pipeline, found: Sequence[deliver
         far = current.get(one.change.id or "")
         fields = one.body
         if one.link is not None and not pipe.writes_back and one.change.kind == "update":
-            fields = diff.changed(one.body, one.link.base, pipe.source.role, ctx.hashes)
+            fields = diff.changed(one.body, one.link.base, pipe.source.role, ctx.hashes, pipe.appointment)
         stored = ctx.stored(pipe, fields)
         if far is not None and one.change.kind == "update" and all(_holds(far, n, stored.get(n)) for n in fields):
             base = base_once_applied(ctx, pipe, one, fields)

@@ -124,11 +124,14 @@ class Outcome:
     """What became of one change: `error` is None exactly if it is known to be applied; then `id` names the record.
 
     `notes` are short codes of things worth storing (for example "values-changed"), never values.
+    `unapplied`: applied, but for these fields: `error` says what became of them, `id` names the record nevertheless.
+    They may be more than the change had. After a Rejected the far side holds nothing of what was ever sent in them.
     """
 
     id: str | None = None
     error: SyncdError | None = None
     notes: tuple[str, ...] = ()
+    unapplied: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +144,8 @@ class StreamSpec:
     asks for known ids; "none" – records are never deleted.
     `find_lag_seconds`: a write that was sent may become visible this much later.
     `upserts`: a create with a known key updates the existing record, enforced by the server.
+    `appointment`: the fields of an appointment with the person, the first of them its time. They are written together;
+    a time that turns blank takes the appointment back, though the mapping does not say `clear`.
     """
 
     readable: bool = True
@@ -159,6 +164,7 @@ class StreamSpec:
     occurred_field: str | None = None  # when the event took place, e.g. a call's start
     length_field: str | None = None  # how many seconds it took
     keeps_out: bool = False  # a removal for an opt-out tells it numbers ("phones") to keep out, also without an id
+    appointment: tuple[str, ...] = ()
     # Space-separated flags. The engine knows "dnc", "sale", "live" (still running) and "hold" (nobody has said what the
     # status means, and the connector was told to wait for a person then); the others are for conditions of mappings.
     flags_field: str | None = None

@@ -235,7 +235,7 @@ def _change(
         return records.Change("create", key, None, body, urgent=urgent), ""
     if pipe.writes_back:
         return records.Change("update", key, link.crm_id, body, urgent=urgent), ""
-    fields = diff.changed(body, link.base, pipe.source.role, hashes)
+    fields = diff.changed(body, link.base, pipe.source.role, hashes, pipe.appointment)
     if not fields:
         return None, "nothing differs"
     far_id = link.dialer_id if pipe.target.role == "dialer" else link.crm_id

@@ -106,7 +106,8 @@ def send_again(run: Run, pipe: model.Pipeline, found: Sequence[delivery.Claimed]
                 values = {"state": "settled", "result": "replaced", "body": None}
                 delivery.carry_over(connection, pipe, staged, claimed)
             if claimed.link is not None and claimed.change.kind == "update" and not pipe.writes_back:
-                sent = diff.changed(claimed.body, claimed.link.base, pipe.source.role, run.db.hashes())
+                hashes = run.db.hashes()
+                sent = diff.changed(claimed.body, claimed.link.base, pipe.source.role, hashes, pipe.appointment)
                 _forget(connection, claimed.link, sent)
             connection.execute(sa.update(_intent).where(_intent.c.id == claimed.id).values(**values, updated_at=now))
             _event(connection, run, claimed.id, now, values["state"], why)

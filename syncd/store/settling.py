@@ -24,7 +24,8 @@ _link = tables.link
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """What became of one claimed intent. `base` is to be remembered where it was applied."""
+    """What became of one claimed intent. `base` is to be remembered where it was applied: of a change that was applied
+    but for some fields, without these."""
 
     claimed: delivery.Claimed
     outcome: records.Outcome
@@ -141,21 +142,27 @@ def settle(
     with run.write("settle") as connection:
         others = delivery.waiting(connection, run.client, pipe, [one.claimed.subject for one in todo])
         settler = _Settler(run, connection, pipe, now, find_lag, others)
-        _applied(settler, [one for one in todo if one.outcome.error is None])
+        done = [one for one in todo if one.outcome.error is None or one.outcome.unapplied]
+        ended = _applied(settler, done)
         for one in todo:
-            if one.outcome.error is not None:
+            if one.outcome.error is not None and one.claimed.id not in ended:
                 _failed(settler, one, one.outcome.error)
         settler.flush()
     return settler.held
 
 
-def _applied(settler: _Settler, done: Sequence[Settlement]) -> None:
+def _applied(settler: _Settler, done: Sequence[Settlement]) -> set[int]:
+    """Links and base of what was applied, the intent itself where all of it was; returns what has come to an end."""
     run, pipe, connection = settler.run, settler.pipe, settler.connection
     taken = _dialer_ids_taken(settler, done)
     bases = _bases(connection, [one.claimed.link.id for one in done if one.claimed.link is not None])
     merged: list[dict[str, Any]] = []
+    ended = set()
     for one in done:
         change, link = one.claimed.change, one.claimed.link
+        wholly = one.outcome.error is None
+        if wholly:
+            ended.add(one.claimed.id)
         notes = ",".join(one.outcome.notes)
         if change.kind == "remove":
             if link is not None and change.reason != "twin":
@@ -165,8 +172,11 @@ def _applied(settler: _Settler, done: Sequence[Settlement]) -> None:
                 )
             settler.settled(one, "removed", change.reason)
         elif link is not None:
-            merged.append({"b_id": link.id, "b_base": tables.encode({**bases.get(link.id, {}), **one.base})})
-            settler.settled(one, "updated", notes)
+            before = bases.get(link.id, {})
+            kept = {name: before[name] for name in before.keys() - one.outcome.unapplied}
+            merged.append({"b_id": link.id, "b_base": tables.encode({**kept, **one.base})})
+            if wholly:
+                settler.settled(one, "updated", notes)
         else:
             far_id = one.outcome.id or ""
             crm_id, dialer_id = (
@@ -176,6 +186,7 @@ def _applied(settler: _Settler, done: Sequence[Settlement]) -> None:
                 settler.hold(
                     one, "linked_elsewhere", "the far record found already belongs to another record; look at both"
                 )
+                ended.add(one.claimed.id)
                 continue
             settler.links.append(
                 {
@@ -191,8 +202,10 @@ def _applied(settler: _Settler, done: Sequence[Settlement]) -> None:
             )
             # a create that was sent more than once may still surface a second time: look again later
             again = one.claimed.attempts > 0 and pipe.target.role == "dialer"
-            settler.settled(one, "created", notes, settler.now + settler.lag if again else None)
+            if wholly:
+                settler.settled(one, "created", notes, settler.now + settler.lag if again else None)
     bulk.execute(connection, statements.MERGE_BASE, merged)
+    return ended
 
 
 def _bases(connection: sa.Connection, ids: Sequence[int]) -> dict[int, dict[str, list[str]]]:

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncd.core import diff, digest, mapping, model
+from syncd.sdk import records
 from syncd.sdk.protocol import Role
 
 HASHES = digest.Digest(b"a secret of sixteen bytes or more")
@@ -94,3 +95,36 @@ def test_a_row_hashes_otherwise_under_another_mapping_or_secret() -> None:
 def test_a_short_secret_is_refused() -> None:
     with pytest.raises(ValueError, match="16 bytes"):
         digest.Digest(b"short")
+
+
+APPOINTMENT = ("at", "user", "note")
+SET = {"at": "10:00", "user": "ann", "note": None}
+BLANK = {"at": None, "user": "ann", "note": None}
+
+
+def agreed(fields: records.Fields) -> dict[str, tuple[str, str]]:
+    return {name: (HASHES.value(value), HASHES.value(value)) for name, value in fields.items()}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "before", "differs"),
+    [
+        (SET, {}, True),
+        (SET, SET, False),
+        ({**SET, "user": "bob"}, SET, True),
+        (SET, BLANK, True),
+        (BLANK, SET, True),
+        (BLANK, {}, False),
+        (BLANK, BLANK, False),
+        ({**BLANK, "user": "bob"}, BLANK, False),
+    ],
+)
+def test_an_appointment_differs_as_a_whole_and_a_blank_one_only_if_there_was_one(
+    wanted: dict[str, str | None], before: dict[str, str | None], *, differs: bool
+) -> None:
+    found = diff.changed({**wanted, "name": "Eve"}, agreed({**before, "name": "Eve"}), "crm", HASHES, APPOINTMENT)
+    assert found == (wanted if differs else {})
+
+
+def test_an_appointment_of_which_nothing_is_known_is_taken_back() -> None:
+    assert diff.changed(BLANK, {"at": model.UNKNOWN}, "crm", HASHES, APPOINTMENT) == BLANK

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from .server import Simulator
 
 
+_CALLBACK_PRIORITY = 50
+
+
 def _world(sim: "Simulator", arguments: Arguments) -> Arguments:
     world = sim.world
     with world.lock:
@@ -95,6 +98,9 @@ def _call(sim: "Simulator", arguments: Arguments) -> Arguments:
         )
         world.add_call(call)
         callback = arguments.get("callback")
+        if lead.status in {"CALLBK", "CBHOLD"}:  # the agent screen ends the callbacks of such a lead once it is called
+            for booked in world.callbacks.get(lead.lead_id, ()):
+                booked.status = "INACTIVE"
         changes = {
             "status": "CBHOLD" if callback else status,
             "called_count": called_count,
@@ -119,7 +125,7 @@ def _book_callback(sim: "Simulator", lead: rows.Lead, call: rows.Call, given: Ar
         lead.lead_id, lead.list_id, call.campaign_id, sim.world.clock.text(), str(given["datetime"]), recipient,
         call.user or "", call.user_group or "", str(given.get("comments", "")), call.status,
     )  # fmt: skip
-    sim.world.callbacks[lead.lead_id] = [booked]
+    sim.world.callbacks.setdefault(lead.lead_id, []).append(booked)
 
 
 def _record(sim: "Simulator", call: rows.Call) -> None:
@@ -143,6 +149,34 @@ def _record(sim: "Simulator", call: rows.Call) -> None:
 def _archive(sim: "Simulator", arguments: Arguments) -> Arguments:
     with sim.world.lock:
         return {"moved": sim.world.archive_calls(str(arguments["before"]))}
+
+
+def _hopper_run(sim: "Simulator", _: Arguments) -> Arguments:
+    """What stock VDhopper does each minute with callbacks: those that are due become LIVE, and the lead of one for
+    ANYONE gets its status back and goes into the hopper, whatever its status was meanwhile."""
+    world = sim.world
+    with world.lock:
+        due = [
+            row
+            for rows_of_lead in world.callbacks.values()
+            for row in rows_of_lead
+            if row.status == "ACTIVE" and row.callback_time <= world.clock.text() and row.lead_id in world.leads
+        ]
+        for row in due:
+            row.status = "LIVE"
+            if row.recipient != "ANYONE":
+                continue
+            lead = world.leads[row.lead_id]
+            world.change_lead(lead, {"status": row.lead_status, "called_since_last_reset": "N"})
+            if world.hopper_entry(row.lead_id) is None:
+                world.add_to_hopper(
+                    lead,
+                    campaign_id=row.campaign_id,
+                    list_id=row.list_id,
+                    priority=_CALLBACK_PRIORITY,
+                    gmt_offset=lead.gmt_offset_now,
+                )
+        return {"live": len(due)}
 
 
 def _redispo(sim: "Simulator", arguments: Arguments) -> Arguments:
@@ -241,6 +275,7 @@ _COMMANDS: dict[str, Callable[["Simulator", Arguments], Arguments]] = {
     "call": _call,
     "redispo": _redispo,
     "archive": _archive,
+    "hopper_run": _hopper_run,
     "edit": _edit,
     "delete": _delete,
     "dnc": _dnc,
