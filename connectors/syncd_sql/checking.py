@@ -14,7 +14,7 @@ from syncd.sdk import errors
 from syncd.sdk.errors import Problem
 from syncd_sql import catalog, grants, stamps, tables
 from syncd_sql.database import Database
-from syncd_sql.options import CallsOptions, LeadsOptions, SqlOptions
+from syncd_sql.options import CallsOptions, LeadsOptions, SqlOptions, TasksOptions
 from syncd_sql.reading import bound
 
 NEWEST = 100  # stamps that are looked at one by one
@@ -36,8 +36,9 @@ def check(database: Database, options: SqlOptions) -> list[Problem]:
     found += look.caught(look.leads(options.leads, now), "leads.table")
     if options.leads.write_table:
         found += look.caught(look.write_table(options.leads), "leads.write_table")
-    if options.calls:
-        found += look.caught(look.calls(options.calls), "calls.table")
+    for stream, written in (("calls", options.calls), ("tasks", options.tasks)):
+        if written is not None:
+            found += look.caught(look.written(stream, written), f"{stream}.table")
     return found
 
 
@@ -89,7 +90,11 @@ class _Look:
         denied = [str(one) for one in (path, path.absolute().parent) if not os.access(one, os.W_OK)]
         fix = "let the user that syncd runs as write the file and its folder"
         what = f"{', '.join(denied)}: may not be written"
-        return [Problem(what, where="url", fix=fix, fatal=bool(self.options.calls))] if denied else []
+        return (
+            [Problem(what, where="url", fix=fix, fatal=bool(self.options.calls or self.options.tasks))]
+            if denied
+            else []
+        )
 
     def leads(self, options: LeadsOptions, now: datetime) -> Iterator[Problem]:
         """The table or view that is read."""
@@ -124,32 +129,32 @@ class _Look:
         yield from self._denied(table, "SELECT", [options.id], at="leads.write_table", fatal=False)
         yield from self._not_writable(table, options.id, at="leads.write_table")
 
-    def calls(self, options: CallsOptions) -> Iterator[Problem]:
-        """The table of calls."""
+    def written(self, stream: str, options: CallsOptions | TasksOptions) -> Iterator[Problem]:
+        """The table of calls, or of tasks."""
         with self.database.reading(options.table) as connection:
             table = catalog.table(connection, options.table)
             indexes = catalog.indexes(connection, options.table)
         if options.key not in table.columns:
-            yield _about("calls.key", table.unknown(options.key))
+            yield _about(f"{stream}.key", table.unknown(options.key))
             return
         key = table.column(options.key)
         column = f"{table.name}.{key.name}"
         if key.kind not in ("text", "other") or (key.length is not None and key.length < 20):
             yield Problem(
-                f"{column}: {key.declared} does not hold a call's key",
-                where="calls.key",
+                f"{column}: {key.declared} does not hold the key",
+                where=f"{stream}.key",
                 fix="make it a text of 20 characters",
             )
-        yield from self._denied(table, "SELECT", [key.name], at="calls.table", fatal=True)
-        yield from self._denied(table, "INSERT", [key.name], at="calls.table", fatal=True)
+        yield from self._denied(table, "SELECT", [key.name], at=f"{stream}.table", fatal=True)
+        yield from self._denied(table, "INSERT", [key.name], at=f"{stream}.table", fatal=True)
         if not any("UPDATE" in column.privileges for column in table.columns.values()):
-            yield from self._denied(table, "UPDATE", [key.name], at="calls.table", fatal=True)
+            yield from self._denied(table, "UPDATE", [key.name], at=f"{stream}.table", fatal=True)
         if not is_unique(indexes, key.name):
             name = self._quoted(f"{table.clause.name}_{key.name}")
             index = f"CREATE UNIQUE INDEX {name} ON {self._quoted_table(table)} ({self._quoted(key.name)})"
             fix = f"{ADMINISTRATOR} {index}"
-            what = f"{column}: no index keeps it unique; calls are written under a lock, slowly"
-            yield Problem(what, "calls.key", fix, fatal=False)
+            what = f"{column}: no index keeps it unique; {stream} are written under a lock, slowly"
+            yield Problem(what, f"{stream}.key", fix, fatal=False)
 
     def _denied(
         self, table: tables.Table, privilege: tables.Privilege, names: Sequence[str], *, at: str, fatal: bool

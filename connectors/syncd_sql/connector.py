@@ -13,15 +13,15 @@ from syncd.sdk import errors, protocol
 from syncd.sdk.records import Change, Cursor, FieldInfo, Fields, Outcome, Page, Record, StreamSpec, SyncKey
 from syncd_sql import catalog, checking, example, reading, stamps, tables, values, writing
 from syncd_sql.database import Database
-from syncd_sql.options import CallsOptions, SqlOptions
+from syncd_sql.options import CallsOptions, SqlOptions, TasksOptions
 
 BATCH_SIZE = 200
 
 
 class SqlConnector:
-    """A SQL database as a CRM: `leads` are rows that are read and updated, `calls` are rows that are written.
+    """A SQL database as a CRM: `leads` are rows that are read and updated, `calls` and `tasks` are written.
 
-    It never creates, changes or drops a table, and inserts into none but the calls table.
+    It never creates, changes or drops a table, and inserts into none but the tables of calls and tasks.
     """
 
     Options: ClassVar[type[BaseModel]] = SqlOptions
@@ -33,14 +33,15 @@ class SqlConnector:
         self._options = options
         self._database = Database(options.engine_url, statement_seconds=options.statement_seconds)
         self._tables: dict[str, tables.Table] = {}
-        self._unique: bool | None = None  # whether the calls' key is
+        self._unique: dict[str, bool] = {}  # stream → whether its key is
 
     @cached_property
     def streams(self) -> Mapping[str, StreamSpec]:
-        """`leads`, and `calls` where a calls table is configured.
+        """`leads`, and `calls` and `tasks` where a table of them is configured.
 
         A statement whose client gave up may still be applied until the server's own time-out; that is the find lag.
-        Calls are upserts on every table: where no index keeps the key unique, writers take turns by a lock."""
+        Calls and tasks are upserts on every table: where no index keeps the key unique, writers take turns by a
+        lock."""
         lag = self._database.timeout_seconds
         found = {
             "leads": StreamSpec(
@@ -52,15 +53,16 @@ class SqlConnector:
                 find_lag_seconds=lag,
             )
         }
-        if self._options.calls:
-            found["calls"] = StreamSpec(
-                readable=False,
-                writable=True,
-                batch_size=BATCH_SIZE,
-                find_lag_seconds=lag,
-                upserts=True,
-                key_field=self._options.calls.key,
-            )
+        for stream, options in (("calls", self._options.calls), ("tasks", self._options.tasks)):
+            if options is not None:
+                found[stream] = StreamSpec(
+                    readable=False,
+                    writable=True,
+                    batch_size=BATCH_SIZE,
+                    find_lag_seconds=lag,
+                    upserts=True,
+                    key_field=options.key,
+                )
         return found
 
     def clock(self) -> datetime:
@@ -86,21 +88,21 @@ class SqlConnector:
         if stream == "leads":
             table, shape, _ = self._leads(fields)
         else:
-            calls = self._calls()
-            table = self._table(calls.table, [calls.key, *fields])
-            shape = reading.shape_of(table, calls.key, fields, self._options.zone)
+            written = self._written(stream)
+            table = self._table(written.table, [written.key, *fields])
+            shape = reading.shape_of(table, written.key, fields, self._options.zone)
         return reading.by_ids(self._database, table, shape, ids)
 
     def find(self, stream: str, key: SyncKey, near: Fields) -> list[Record]:
-        """The calls with that key, with all fields that may be read. Leads are never created here, so none carries a
-        key. Raises AuthFailed, RetryLater, UserError."""
+        """The calls or tasks with that key, with all fields that may be read. Leads are never created here, so none
+        carries a key. Raises AuthFailed, RetryLater, UserError."""
         del near  # the key itself is the way in
         if stream == "leads":
             return []
-        calls = self._calls()
-        table = self._table(calls.table, [calls.key])
+        written = self._written(stream)
+        table = self._table(written.table, [written.key])
         names = [column.name for column in table.columns.values() if "SELECT" in column.privileges]
-        shape = reading.shape_of(table, calls.key, names, self._options.zone)
+        shape = reading.shape_of(table, written.key, names, self._options.zone)
         return reading.by_ids(self._database, table, shape, [key.value])
 
     def write(self, stream: str, changes: Sequence[Change]) -> Sequence[Outcome]:
@@ -112,7 +114,7 @@ class SqlConnector:
             target = self._target(stream, sorted(names))
             if stream == "leads":
                 return writing.leads(target, changes)
-            return writing.calls(target, changes, unique=self._key_is_unique(target.table))
+            return writing.calls(target, changes, unique=self._key_is_unique(stream, target.table))
         except (errors.AuthFailed, errors.RetryLater) as error:  # nothing has been sent
             return [Outcome(error=error)] * len(changes)
         except errors.UserError as error:
@@ -135,7 +137,10 @@ class SqlConnector:
         """The columns of the stream's table with their types. Raises AuthFailed, RetryLater, UserError."""
         leads = self._options.leads
         if stream != "leads":
-            return {column.name: FieldInfo(column.word) for column in self._table(self._calls().table).columns.values()}
+            return {
+                column.name: FieldInfo(column.word)
+                for column in self._table(self._written(stream).table).columns.values()
+            }
         writable = self._table(leads.target).columns
         return {
             column.name: FieldInfo(column.word, writable=column.name in writable)
@@ -153,16 +158,20 @@ class SqlConnector:
         codec = checking.codec(self._database, table, self._options)
         return table, reading.leads_shape(table, options, fields, codec, self._options.zone), codec
 
-    def _calls(self) -> CallsOptions:
-        if self._options.calls is None:
-            raise errors.UserError([errors.Problem("no calls table is configured", fix="add `calls: {table, key}`")])
-        return self._options.calls
+    def _written(self, stream: str) -> CallsOptions | TasksOptions:
+        """The table of a stream that is only written."""
+        options = self._options.calls if stream == "calls" else self._options.tasks if stream == "tasks" else None
+        if options is None:
+            what = f"no table of {stream} is configured"
+            raise errors.UserError([errors.Problem(what, fix=f"add `{stream}: {{table, key}}`")])
+        return options
 
     def _target(self, stream: str, names: Sequence[str]) -> writing.Target:
         if stream == "leads":
             table, identity = self._options.leads.target, self._options.leads.id
         else:
-            table, identity = self._calls().table, self._calls().key
+            written = self._written(stream)
+            table, identity = written.table, written.key
         return writing.Target(self._database, self._table(table, [identity, *names]), identity, self._options.zone)
 
     def _table(self, name: str, needed: Sequence[str] = ()) -> tables.Table:
@@ -173,8 +182,9 @@ class SqlConnector:
                 found = self._tables[name] = catalog.table(connection, name)
         return found
 
-    def _key_is_unique(self, table: tables.Table) -> bool:
-        if self._unique is None:
+    def _key_is_unique(self, stream: str, table: tables.Table) -> bool:
+        if stream not in self._unique:
             with self._database.reading(table.name) as connection:
-                self._unique = checking.is_unique(catalog.indexes(connection, table.name), self._calls().key)
-        return self._unique
+                indexes = catalog.indexes(connection, table.name)
+            self._unique[stream] = checking.is_unique(indexes, self._written(stream).key)
+        return self._unique[stream]

@@ -15,6 +15,9 @@ leads:
 calls:
   table: calls
   key: call_key  # text column with a unique index: a call is never entered twice
+tasks:
+  table: tasks
+  key: task_key  # the same for callbacks
 """
 LEADS = """\
 where: {consent: true}  # everybody else is not dialled, and is taken out again if the consent goes
@@ -61,6 +64,14 @@ DNC = """\
 fields:
   do_not_call: {value: true}
 """
+CALLBACKS = """\
+fields:
+  person_id: crm_id  # the id of the person who is to be called back
+  due_at: due_at
+  agent: {from: user, agents: owner, unmapped: pass}  # blank: anyone
+  note: comments
+  done: {from: state, map: {open: false, done: true, cancelled: true}}
+"""
 EDITS = """\
 policy: {email: newest}  # other fields that both sides changed are held
 fields:  # the person's field: field of the lead
@@ -71,5 +82,6 @@ fields:  # the person's field: field of the lead
 """
 
 EXAMPLE = protocol.Example(
-    OPTIONS, {"leads": LEADS, "calls": CALLS, "dispositions": DISPOSITIONS, "edits": EDITS, "dnc": DNC}
+    OPTIONS,
+    {"leads": LEADS, "calls": CALLS, "dispositions": DISPOSITIONS, "edits": EDITS, "dnc": DNC, "callbacks": CALLBACKS},
 )

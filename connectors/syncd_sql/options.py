@@ -111,6 +111,13 @@ class CallsOptions(_Part):
     key: Name = Field(description="Text column, 20 characters or more, for the call's key; should be unique.")
 
 
+class TasksOptions(_Part):
+    """The table that gets a row for each callback."""
+
+    table: Name = Field(description="Table to write, as table or schema.table.")
+    key: Name = Field(description="Text column, 20 characters or more, for the callback's key; should be unique.")
+
+
 class SqlOptions(_Part):
     """A table or view in SQLite, PostgreSQL, MySQL or MariaDB as a CRM."""
 
@@ -120,6 +127,7 @@ class SqlOptions(_Part):
     )
     leads: LeadsOptions = Field(description="The table or view whose rows are leads.")
     calls: CallsOptions | None = Field(default=None, description="The table that gets a row for each call.")
+    tasks: TasksOptions | None = Field(default=None, description="The table that gets a row for each callback.")
     time_zone: Annotated[str, AfterValidator(_checked_zone)] = Field(
         default="UTC", description="Zone of date-and-time columns and text stamps that carry no zone themselves."
     )

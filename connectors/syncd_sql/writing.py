@@ -118,13 +118,14 @@ def leads(target: Target, changes: Sequence[Change]) -> list[Outcome]:
 
 
 def calls(target: Target, changes: Sequence[Change], *, unique: bool) -> list[Outcome]:
-    """Write one row per call key; `unique` says that the database keeps the key unique. One outcome per change."""
+    """Write one row per key of a call or task; `unique` says that the database keeps the key unique. One outcome per
+    change."""
     column = target.table.column(target.identity)
     key_fits = values.writer(column, backend=target.database.kind, zone=target.zone)
 
     def apply(connection: sa.Connection, change: Change) -> Outcome:
         if change.kind == "remove":
-            raise errors.Rejected([errors.Problem("calls are never removed", where=target.table.name)])
+            raise errors.Rejected([errors.Problem("rows are never removed", where=target.table.name)])
         key = change.key.value
         try:
             native = key_fits(key)

@@ -41,7 +41,7 @@ _MINUTE = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class Booked:
-    """A row of vicidial_callbacks; `time` and `entered` are the server's wall clock."""
+    """A row of vicidial_callbacks, or of its archive; `time` and `entered` are the server's wall clock."""
 
     time: str
     recipient: str
@@ -49,11 +49,18 @@ class Booked:
     status: str
     comments: str
     entered: str
+    campaign: str = ""
+    archived: bool = False
 
     @property
     def is_open(self) -> bool:
         """Whether it waits for its time, or for somebody who calls."""
-        return self.status not in _ENDED
+        return not self.archived and self.status not in _ENDED
+
+    @property
+    def state(self) -> str:
+        """ "open", "done" once somebody has called, "cancelled" where it was taken away before."""
+        return "open" if self.is_open else "done" if self.status == "INACTIVE" else "cancelled"
 
     @property
     def owner(self) -> str:
@@ -123,8 +130,11 @@ class Callbacks:
         self._zone = options.zone()
 
     def of(self, lead_id: str) -> list[Booked]:
-        """The callbacks of a lead that VICIdial has not archived, in the order of their booking. Raises AuthFailed,
-        RetryLater."""
+        """The callbacks of a lead that VICIdial has not archived, in the order of their booking. Raises as `all_of`."""
+        return [one for one in self.all_of(lead_id) if not one.archived]
+
+    def all_of(self, lead_id: str) -> list[Booked]:
+        """The callbacks of a lead, archived ones first. Raises AuthFailed, RetryLater."""
         answer = self._api.read("lead_callback_info", {"lead_id": lead_id, "header": "YES", "search_location": "ALL"})
         lines = answers.parse(answer)
         if answer.startswith("ERROR: "):
@@ -146,9 +156,8 @@ class Callbacks:
             parts = row.removesuffix("\n").split("|", _COLUMNS - 2)
             if len(parts) != _COLUMNS - 1:
                 raise errors.RetryLater("lead_callback_info gives an answer that is not understood")
-            kind, recipient, status, _, time, entered, user = parts[:7]
-            if kind == "CURRENT":
-                found.append(Booked(time, recipient, user, status, parts[-1], entered))
+            kind, recipient, status, _, time, entered, user, _, campaign = parts[:9]
+            found.append(Booked(time, recipient, user, status, parts[-1], entered, campaign, kind == "ARCHIVE"))
         return found
 
     def read(self, lead_id: str) -> dict[str, str | None]:

@@ -9,7 +9,18 @@ from typing import ClassVar
 from pydantic import BaseModel
 
 from syncd.sdk import errors, protocol, records
-from syncd_vicidial import all_info, callbacks, check, dnc, example, lead_writing, sql_calls, statuses, text
+from syncd_vicidial import (
+    all_info,
+    callback_stream,
+    callbacks,
+    check,
+    dnc,
+    example,
+    lead_writing,
+    sql_calls,
+    statuses,
+    text,
+)
 from syncd_vicidial import calls as call_stream
 from syncd_vicidial import leads as lead_stream
 from syncd_vicidial import options as settings
@@ -22,7 +33,8 @@ _HOUR = 3600.0
 
 
 class VicidialConnector:
-    """One VICIdial server; see `protocol.Connector`. Streams: "leads" (written, looked up) and "calls" (read)."""
+    """One VICIdial server; see `protocol.Connector`. Streams: "leads" (written, looked up), "calls" and
+    "callbacks" (read)."""
 
     Options: ClassVar[type[BaseModel]] = settings.Options
     role: ClassVar[protocol.Role] = "dialer"
@@ -43,6 +55,7 @@ class VicidialConnector:
         self._leads = lead_stream.Leads(self._api, options, self._flags)
         self._calls = call_stream.Calls(self._api, options, self._flags, sql)
         self._callbacks = callbacks.Callbacks(self._api, options)
+        self._booked = callback_stream.CallbackStream(self._api, options, self._calls, self._leads)
         self._writer = lead_writing.Writer(self._api, options, self._leads, self._flags)
         self.agents = AgentApi(self._api, self._leads, options, self._flags)
 
@@ -74,6 +87,12 @@ class VicidialConnector:
                 length_field="length_in_sec",
                 flags_field="flags",
             ),
+            "callbacks": records.StreamSpec(
+                overlaps=((0.0, _HOUR), (_HOUR / 2, 4.5 * _HOUR)),
+                find_lag_seconds=lag,
+                parent=("lead_id", lead_stream.KEY_FIELD),
+                occurred_field="entered_at",
+            ),
         }
 
     def clock(self) -> datetime:
@@ -100,13 +119,18 @@ class VicidialConnector:
     def pull(
         self, stream: str, since: records.Cursor | None, until: datetime, fields: Sequence[str]
     ) -> Iterator[records.Page]:
-        """Calls by their start; leads cannot be read by change, VICIdial keeps no usable time of one."""
+        """Calls by their start, callbacks by the calls that ended with them; leads cannot be read by change, VICIdial
+        keeps no usable time of one."""
+        if stream == "callbacks":
+            return self._booked.pull(since, until)
         if stream != "calls":
             raise errors.ContractViolation(f"stream {stream!r} of VICIdial cannot be pulled")
         return self._calls.pull(since, until)
 
     def get(self, stream: str, ids: Sequence[str], fields: Sequence[str] = ()) -> list[records.Record]:
-        """The leads of these ids that exist. Raises AuthFailed, RetryLater."""
+        """The leads or callbacks of these ids that exist. Raises AuthFailed, RetryLater."""
+        if stream == "callbacks":
+            return self._booked.get(ids)
         self._only_leads(stream)
         return self._leads.get(ids, fields)
 
@@ -140,8 +164,8 @@ class VicidialConnector:
 
     def fields(self, stream: str) -> Mapping[str, records.FieldInfo]:
         """Fields of a stream; of leads those that can be written and those that can only be read."""
-        if stream == "calls":
-            return call_stream.FIELDS
+        if stream != "leads":
+            return call_stream.FIELDS if stream == "calls" else callback_stream.FIELDS
         read_only = dict.fromkeys(all_info.COLUMNS, records.FieldInfo(writable=False))
         meaning = {lead_stream.FLAGS_FIELD: call_stream.FIELDS["flags"]}
         priority = records.FieldInfo("integer -99 to 99, for new leads")

@@ -18,6 +18,7 @@ SIDES: dict[model.Kind, tuple[model.Side, model.Side]] = {
     "dispositions": (model.Side("dialer", "calls"), model.Side("crm", "leads")),
     "edits": (model.Side("dialer", "calls"), model.Side("crm", "leads")),
     "dnc": (model.Side("dialer", "leads"), model.Side("crm", "leads")),
+    "callbacks": (model.Side("dialer", "callbacks"), model.Side("crm", "tasks")),
 }
 LOOKS_AT: dict[model.Kind, model.Side] = {kind: source for kind, (source, _) in SIDES.items()} | {
     "edits": model.Side("dialer", "leads")
@@ -156,7 +157,7 @@ class _Client:
             where=fields.compiled(settings.where, looks_at.flags_field),
             opt_out=self._opt_out(kind),
             consent=consent,
-            per_run=settings.per_run if isinstance(settings, models.Dnc) else 0,
+            per_run=settings.per_run if isinstance(settings, (models.Dnc, models.Callbacks)) else 0,
             shared_phone=shared_phone,
             on_conflict=on_conflict,
             guard=settings.guard.limits(),
@@ -261,7 +262,7 @@ class _Client:
     def _opt_out(self, kind: model.Kind) -> condition.Condition | None:
         """The CRM's do-not-call mark, which `dispositions` respects as well."""
         leads = self.settings.pipelines.leads
-        if kind in ("calls", "edits") or leads is None or leads.opt_out is None:
+        if kind in ("calls", "edits", "callbacks") or leads is None or leads.opt_out is None:
             return None
         return fields.compiled(leads.opt_out)
 

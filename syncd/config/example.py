@@ -49,6 +49,7 @@ _KIND = {
     "dispositions": "The newest call changes the person's record. A sale or a do-not-call mark is never overwritten "
     "by less.",
     "dnc": "Leads that the dialer itself marked as do-not-call (a list loaded by an administrator) mark their person.",
+    "callbacks": "What agents promise becomes a task.",
     "edits": "What agents changed in a lead goes to the person's record when the call has ended.",
 }
 

@@ -104,6 +104,16 @@ class Dnc(Pipeline):
     per_run: int = Field(500, ge=1, le=10_000, description="How many leads are looked at each time, in turn")
 
 
+class Callbacks(Pipeline):
+    """`pipelines.callbacks`: each callback that an agent books becomes one task in the CRM, which follows it. The
+    source is the callback and, as with calls, `crm_id`. What the CRM itself had booked does not come back."""
+
+    every: Duration = Field(60.0, description="How often calls are looked through for new callbacks")
+    per_run: int = Field(
+        200, ge=1, le=10_000, description="How many open callbacks are looked at again each time, in turn"
+    )
+
+
 class Edits(Pipeline):
     """`pipelines.edits`: what agents changed in a lead goes to its CRM record, once its call has ended. The source is
     the lead, as it is then: `fields` and `where` speak of the lead's fields."""
@@ -134,6 +144,8 @@ class Pipelines(Model):
 
     edits: Edits | None = Field(None, description="Dialer → CRM: fields that agents changed in called leads")
     dnc: Dnc | None = Field(None, description="Dialer → CRM: do-not-call marks that no call tells of")
+
+    callbacks: Callbacks | None = Field(None, description="Dialer → CRM: one task for each callback that agents book")
 
     @model_validator(mode="after")
     def _at_least_one(self) -> Pipelines:

@@ -21,7 +21,7 @@ _ADDED = {"crm_id": records.FieldInfo(writable=False, label="id of the CRM recor
 
 def readable(side: model.Side, told: Mapping[str, records.FieldInfo]) -> dict[str, records.FieldInfo]:
     """The fields that a mapping may read: those that the far side told of, and what the engine adds."""
-    return {**told, **(_ADDED if side == model.Side("dialer", "calls") else {})}
+    return {**told, **(_ADDED if side in (model.Side("dialer", "calls"), model.Side("dialer", "callbacks")) else {})}
 
 
 def check(settings: models.Settings, client: str, known: Known) -> list[errors.Problem]:

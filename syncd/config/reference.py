@@ -24,6 +24,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "dispositions": models.Dispositions,
     "edits": models.Edits,
     "dnc": models.Dnc,
+    "callbacks": models.Callbacks,
     "guard": models.Guard,
     "field": fields.FieldSpec,
     "rule": fields.FieldRule,

@@ -14,7 +14,7 @@ from syncd.core import condition, mapping
 from syncd.sdk import records
 from syncd.sdk.protocol import Role
 
-Kind = Literal["leads", "calls", "dispositions", "edits", "dnc"]
+Kind = Literal["leads", "calls", "dispositions", "edits", "dnc", "callbacks"]
 OnConflict = Literal["source", "target", "hold"]
 EditPolicy = Literal["crm", "dialer", "newest", "hold"]
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -62,7 +62,7 @@ class Pipeline:
     protect: on `dispositions`, values of a status field (casefolded) that a weaker status never overwrites.
     marked: `leads` plants its marker (the mapping does not use that field).
     keeps_out: on `leads`, the dialer is told the numbers of people who opt out, whether they have a lead or not.
-    per_run: on `dnc`, how many leads one run looks at.
+    per_run: on `dnc`, how many leads one run looks at; on `callbacks`, how many that have an open one.
     appointment: on `leads`, the mapped fields of an appointment, its time first; see `records.StreamSpec`.
     edit_policy: on `edits`, target field → who wins where both sides changed it.
     """
@@ -157,6 +157,7 @@ class Known:
     base says. parent_gone: the parent is no longer there, so that nothing but its id tells whose the call is.
     waits_for: the CRM record whose create, possibly applied, carries the parent's key. phone_of: another
     CRM record that has this phone already. target: the target record as it is now, None where it is gone.
+    unclear: an intent of the parent's lead is in `sending`.
     """
 
     link: Link | None = None
@@ -168,6 +169,7 @@ class Known:
     phone_of: str = ""
     target: records.Record | None = None
     call: tuple[datetime, str, str] | None = None
+    unclear: bool = False
 
 
 NOTHING_KNOWN = Known()

@@ -116,6 +116,49 @@ def call(
     return _written(stem, known, mapped, hashes)
 
 
+ENDED = ("done", "cancelled")
+"""Reasons of plans for callbacks that nobody waits for any more."""
+
+
+def callback(
+    pipe: Pipeline,
+    record: records.Record,
+    known: Known,
+    spec: records.StreamSpec,
+    hashes: digest.Digest,
+    raw: str,
+    *,
+    appointment: str = "",
+) -> Plan:
+    """Plan one callback of the dialer for the CRM's tasks. Raises WrongKey.
+
+    appointment: the lead's field by which the CRM books callbacks; one that stands at the time that both sides agree on
+    came from there."""
+    key = records.SyncKey.of(pipe.client, pipe.source.stream, record.id)
+    stem = Plan(record.id, record.id, "none", digest=raw, key=key, link_id=known.link.id if known.link else None)
+    if record.deleted:
+        if known.link is None:
+            return replace(stem, counted=True)
+        mapped = pipe.fields({"state": ENDED[1]})
+        told = {rule.target for rule in pipe.fields.rules if "state" in _looked_at(rule)}
+        only = mapping.Mapped({name: value for name, value in mapped.fields.items() if name in told})
+        return replace(_written(stem, known, only, hashes), reason=ENDED[1])
+    if (beyond := outside(pipe, record, known, spec, raw, subject=record.id)) is not None:
+        return beyond
+    state = record.fields.get("state") or ""
+    if known.link is None and not known.busy:
+        if state in ENDED:
+            return replace(stem, verdict="skip", reason="ended")
+        if known.unclear or known.waits_for:  # whether the CRM booked it is not known yet
+            return replace(stem, verdict="skip", reason="unclear", digest="")
+        pair = known.parent.base.get(appointment) if known.parent else None
+        if pair is not None and pair[1] == hashes.value(record.fields.get("due_at")):
+            return replace(stem, verdict="skip", reason="from_crm")
+    mapped = pipe.fields({**record.fields, "crm_id": known.parent.crm_id if known.parent else ""})
+    written = _written(stem, known, mapped, hashes)
+    return replace(written, reason=state) if state in ENDED and written.verdict != "hold" else written
+
+
 def _written(stem: Plan, known: Known, mapped: mapping.Mapped, hashes: digest.Digest) -> Plan:
     if mapped.problems:
         return held(stem, mapped.problems)
@@ -272,8 +315,11 @@ def _weight(flags: frozenset[str]) -> int:
 
 
 def _is_status(rule: mapping.Rule, spec: records.StreamSpec) -> bool:
-    names = {*rule.sources, *(name for choice in rule.choices for name in choice.when.fields)}
-    return bool(names & {"status", "status_name", spec.flags_field})
+    return bool(_looked_at(rule) & {"status", "status_name", spec.flags_field})
+
+
+def _looked_at(rule: mapping.Rule) -> set[str]:
+    return {*rule.sources, *(name for choice in rule.choices for name in choice.when.fields)}
 
 
 def _status_stays(

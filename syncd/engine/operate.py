@@ -21,7 +21,7 @@ from syncd.store.database import Database
 POLL_SECONDS = 0.05
 LEASE_SECONDS = 60.0
 PASSES = 5  # how often a running daemon may take the stream away from a retry
-FORGETS_LINK = ("leads", "calls")  # pipelines that create: their far record can be created anew
+FORGETS_LINK = ("leads", "calls", "callbacks")  # pipelines that create: their far record can be created anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +176,7 @@ def _read_again(ctx: Context, wanted: Sequence[held.Held]) -> dict[str, records.
         return {}
     names = planning.fields_to_read(ctx)
     found: dict[str, records.Record] = {}
-    if ctx.spec.parent is None:
+    if ctx.spec.parent is None or ctx.pipes[0].kind == "callbacks":
         size = max(1, ctx.spec.batch_size)
         for start in range(0, len(ids), size):
             part = sorted(ids)[start : start + size]

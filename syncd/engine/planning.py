@@ -178,6 +178,8 @@ def _calls(ctx: Context, pipe: model.Pipeline, todo: Sequence[tuple[records.Reco
         return model.Known(parent=parent, waits_for=waits_for, parent_gone=lead_ids[record.id] in gone)
 
     whole = [(record, raw, facts(record)) for record, raw in todo]
+    if pipe.kind == "callbacks":
+        return [_callbacks(ctx, pipe, whole)]
     if pipe.kind == "edits":
         return editing.of_calls(ctx, pipe, whole)
     return [_activities(ctx, pipe, whole) if pipe.kind == "calls" else _dispositions(ctx, pipe, whole)]
@@ -205,6 +207,29 @@ def _activities(
     for record, raw, facts in todo:
         own = replace(facts, link=links.get(record.id), busy=record.id in busy)
         plans.append(plan.call(pipe, record, own, ctx.spec, ctx.hashes, raw))
+    return staging.Batch(pipe, plans)
+
+
+def _callbacks(
+    ctx: Context, pipe: model.Pipeline, todo: Sequence[tuple[records.Record, str, model.Known]]
+) -> staging.Batch:
+    name = ctx.client.name
+    ids = [record.id for record, _, _ in todo]
+    links = known.links_by_dialer(ctx.db, name, pipe.source.stream, ids)
+    busy = known.busy(ctx.db, name, str(pipe.target), ids)
+    parents = [facts.parent.crm_id for _, _, facts in todo if facts.parent]
+    unclear = known.busy(ctx.db, name, "dialer.leads", parents)
+    appointment = next(iter(ctx.source.streams["leads"].appointment), "")
+    plans = []
+    for record, raw, facts in todo:
+        own = model.Known(
+            links.get(record.id),
+            facts.parent,
+            busy=record.id in busy,
+            waits_for=facts.waits_for,
+            unclear=facts.parent is not None and facts.parent.crm_id in unclear,
+        )
+        plans.append(plan.callback(pipe, record, own, ctx.spec, ctx.hashes, raw, appointment=appointment))
     return staging.Batch(pipe, plans)
 
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from syncd.core import model
-from syncd.engine import planning, sweep
+from syncd.engine import planning, still_open, sweep
 from syncd.engine.parts import Context
 from syncd.sdk import errors, records
 from syncd.store import clocks, known, staging, streams
@@ -38,6 +38,7 @@ def pull(ctx: Context) -> bool:
         streams.overlap_read(ctx.run, [seconds for every, seconds in overlaps if every], ctx.clock())
         if ctx.spec.deletes == "vanish":
             _vanished(ctx, state, started)
+        still_open.look(ctx)
     return complete
 
 

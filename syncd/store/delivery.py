@@ -42,7 +42,7 @@ class Claimed:
 
 def link_side(pipe: model.Pipeline) -> tuple[str, str, str]:
     """(crm stream, dialer stream, the link's column that a subject of this pipeline stands in)."""
-    if pipe.kind == "calls":
+    if pipe.kind in ("calls", "callbacks"):
         return pipe.target.stream, pipe.source.stream, "dialer_id"
     crm, dialer = (pipe.source, pipe.target) if pipe.source.role == "crm" else (pipe.target, pipe.source)
     return crm.stream, "leads" if pipe.writes_back else dialer.stream, "crm_id"

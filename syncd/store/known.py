@@ -263,6 +263,24 @@ def links_after(db: Database, client: str, dialer_stream: str, after: int, limit
         return [link_of(row) for row in rows]
 
 
+def open_links(
+    db: Database, client: str, pipeline: str, dialer_stream: str, ended: Sequence[str], after: int, limit: int
+) -> list[model.Link]:
+    """The links of records whose last plan by this pipeline did not say that they have ended, in the order in which
+    they were made, behind `after`."""
+    decision = tables.decision
+    over = sa.exists().where(
+        decision.c.client == client,
+        decision.c.pipeline == pipeline,
+        decision.c.record_id == _link.c.dialer_id,
+        decision.c.reason.in_(ended),
+    )
+    ours = (_link.c.client == client, _link.c.dialer_stream == dialer_stream, _link.c.id > after)
+    with db.read() as connection:
+        rows = connection.execute(sa.select(_link).where(*ours, ~over).order_by(_link.c.id).limit(limit))
+        return [link_of(row) for row in rows]
+
+
 def linked_ids(db: Database, client: str, crm_stream: str, after: str, limit: int) -> Sequence[str]:
     """CRM ids that have a link and are not known to be deleted, in order of their text, after `after`."""
     with db.read() as connection:

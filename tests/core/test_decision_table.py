@@ -392,6 +392,67 @@ def mark(case: Case) -> dict[str, str]:
     return result(lambda: plan.dnc(pipe, records.Record("1001", fields), known, DIALER["leads"], HASHES, "raw"))
 
 
+# --- callbacks
+
+CALLBACKS: dict[str, tuple[str, ...]] = {
+    "callback": ("there", "gone"),
+    "task": YES_NO,
+    "busy": YES_NO,
+    "lead": ("ours", "waiting", "other"),
+    "key": ("same", "another"),
+    "wanted": YES_NO,
+    "state": ("open", "ended"),
+    "sending": YES_NO,
+    "booked by": ("dialer", "crm"),
+    "mapping": ("fine", "unmapped"),
+    "differs": YES_NO,
+}
+DUE = "2026-12-01T15:00:00Z"
+CALLBACK_SPEC = records.StreamSpec(parent=("lead_id", "vendor_lead_code"))
+CALLBACK_PIPE = model.Pipeline(
+    client="acme",
+    name="callbacks",
+    kind="callbacks",
+    source=model.Side("dialer", "callbacks"),
+    target=model.Side("crm", "tasks"),
+    fields=mapping.FieldMapping(
+        (
+            mapping.Rule("note", ("comments",), table=(("call", "call"),), default="none"),
+            mapping.Rule("done", ("state",), table=(("open", "false"), ("done", "true"), ("cancelled", "true"))),
+        )
+    ),
+    where=WANTED,
+)
+
+
+def callback(case: Case) -> dict[str, str]:
+    """Decide one callback of the dialer."""
+    gone = case["callback"] == "gone"
+    fields = {
+        "due_at": DUE,
+        "comments": "call" if case["mapping"] == "fine" else "no such text",
+        "state": "open" if case["state"] == "open" else "done",
+        "lead_id": "1001",
+        "vendor_lead_code": "7" if case["key"] == "same" else "8",
+        "wanted": case["wanted"],
+    }
+    done = "false" if case["state"] == "open" and not gone else "true"
+    agreed = {"note": "call", "done": done}
+    if case["differs"] == "yes":
+        agreed |= {"done": "false"} if gone else {"note": "another"}
+    booked = base(callback_at=DUE if case["booked by"] == "crm" else "2026-12-02T15:00:00Z")
+    known = model.Known(
+        link=model.Link(2, "task", "1001-1", "k", base(**agreed)) if case["task"] == "yes" else None,
+        busy=case["busy"] == "yes",
+        unclear=case["sending"] == "yes",
+        **parent(case, base=booked),
+    )
+    record = records.Record("1001-1", {} if gone else fields, deleted=gone)
+    return result(
+        lambda: plan.callback(CALLBACK_PIPE, record, known, CALLBACK_SPEC, HASHES, "raw", appointment="callback_at")
+    )
+
+
 # --- the tests
 
 Vocabulary = dict[str, tuple[str, ...]]
@@ -403,6 +464,7 @@ TABLES: dict[str, tuple[Vocabulary, Callable[[Case], dict[str, str]]]] = {
     "F1": (FIELDS, field),
     "E1": (EDITS, edit_of),
     "N1": (MARKS, mark),
+    "K1": (CALLBACKS, callback),
 }
 
 
