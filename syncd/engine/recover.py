@@ -24,7 +24,9 @@ def _recover(ctx: Context, pipe: model.Pipeline, found: Sequence[delivery.Claime
     _, spec = ctx.target(pipe)
     ctx.run.count("recovered", len(found))
     if spec.upserts:
-        recovery.send_again(ctx.run, pipe, found, ctx.clock(), "an upsert may be repeated")
+        # repeating it does no harm, but the first one, still on its way, would undo what is newer
+        due = [one for one in found if _visible_by_now(ctx, pipe, one)]
+        recovery.send_again(ctx.run, pipe, due, ctx.clock(), "an upsert may be repeated")
         return
     creates = [one for one in found if one.change.kind == "create" and one.link is None]
     rest = [one for one in found if one not in creates]

@@ -143,7 +143,8 @@ class StreamSpec:
     `deletes`: "flag" – records come with `deleted`; "vanish" – a deleted record is simply no longer there, the engine
     asks for known ids; "none" – records are never deleted.
     `find_lag_seconds`: a write that was sent may become visible this much later.
-    `upserts`: a create with a known key updates the existing record, enforced by the server.
+    `upserts`: a create with a known key updates the existing record, enforced by the server: it need not be looked up
+    before it is sent again.
     `appointment`: the fields of an appointment with the person, the first of them its time. They are written together;
     a time that turns blank takes the appointment back, though the mapping does not say `clear`.
     """

@@ -12,8 +12,11 @@ from syncd.sdk.testing import contract_tools as tools
 from syncd.sdk.testing.contract_far import APPLIED, RETRY_AFTER_SECONDS, TROUBLES, WRITTEN, Action, FarSide, Trouble
 
 _Classes = tuple[type[errors.SyncdError], ...]
-_UNCLEAR = (errors.Ambiguous,)
-# What a write may become. Unclear ones may be RetryLater where the server enforces upserts: a repeat is harmless.
+_UNANSWERED = (errors.Ambiguous,)
+# Where the server enforces upserts, a repeat is harmless once it has answered. Until then the request may still be on
+# its way, and would undo what a newer one has written.
+_UNCLEAR = (errors.Ambiguous, errors.RetryLater)
+# What a write may become.
 WRITES: Mapping[Trouble, _Classes] = {
     "401": (errors.AuthFailed,),
     "403": (errors.AuthFailed,),
@@ -27,12 +30,12 @@ WRITES: Mapping[Trouble, _Classes] = {
     "503": _UNCLEAR,
     "500_before": _UNCLEAR,
     "500_after": _UNCLEAR,
-    "reset_before": _UNCLEAR,
-    "reset_after": _UNCLEAR,
-    "timeout_before": _UNCLEAR,
-    "timeout_after": _UNCLEAR,
+    "reset_before": _UNANSWERED,
+    "reset_after": _UNANSWERED,
+    "timeout_before": _UNANSWERED,
+    "timeout_after": _UNANSWERED,
     "refused": (errors.RetryLater,),
-    "late": _UNCLEAR,
+    "late": _UNANSWERED,
     "cut": _UNCLEAR,
     "empty": _UNCLEAR,
 }
@@ -81,8 +84,8 @@ class Troubles:
                     assert is_there, f"{stream}: {kind} counts as applied, but nothing is there"
                     continue
                 allowed = WRITES[kind]
-                if allowed is _UNCLEAR and spec.upserts:
-                    allowed = (errors.Ambiguous, errors.RetryLater)
+                if allowed is _UNCLEAR and not spec.upserts:
+                    allowed = _UNANSWERED
                 told = raised or outcome.error
                 assert isinstance(outcome.error, allowed), (
                     f"{stream}: {kind} became {told!r}, expected {_names(allowed)}"
