@@ -1,16 +1,21 @@
-"""A call's entry that is applied after syncd gave up on it."""
+"""A call's entry that is applied after syncd gave up on it: it undoes nothing that is newer, and is not made twice."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import pytest
 
 from syncd.engine import parts, run
-from syncd.sdk.testing import faulty
+from syncd.sdk import records
+from syncd.sdk.testing import faulty, memory
 from tests.engine import site as sites
 
 ENTRY = 2  # the second write; the first one is the lead
+LOOKED_UP: Mapping[str, records.StreamSpec] = {
+    **memory.CRM, "calls": replace(memory.CRM["calls"], upserts=False),
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -38,6 +43,16 @@ def statuses(site: sites.Site) -> list[str | None]:
 
 
 def test_a_late_upsert_does_not_undo_the_call_s_correction(site: sites.Site) -> None:
+    engine, client, call = late_entry(site)
+    site.dialer.put("calls", call, status="SALE")
+    for seconds in (10, 10, 30, 100, 100):
+        run.run_all(engine, [client])
+        site.advance(seconds)
+    assert statuses(site) == ["SALE"]
+
+
+def test_where_the_key_is_looked_up_a_late_entry_is_found_and_corrected(site: sites.Site) -> None:
+    site.crm = memory.World(LOOKED_UP)
     engine, client, call = late_entry(site)
     site.dialer.put("calls", call, status="SALE")
     for seconds in (10, 10, 30, 100, 100):

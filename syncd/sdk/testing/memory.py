@@ -196,7 +196,7 @@ class MemoryConnector:
             record
             for record in self.world.table(stream).values()
             if record.fields.get(spec.key_field or "") == key.value
-            and (key.marker is None or record.fields.get(spec.marker_field or "") == key.marker)
+            and (None in (key.marker, spec.marker_field) or record.fields.get(spec.marker_field or "") == key.marker)
             and all(record.fields.get(name) == self.world.store_as(value or "") for name, value in near.items())
         ]
 
