@@ -157,7 +157,9 @@ def found(
                 )
             )
             if complete or "staged" in others.get(claimed.subject, {}):
-                values = {"state": "settled", "result": "found", "body": None, "look_at": now}
+                # only leads have twins to look for
+                look_at = now if pipe.target.role == "dialer" else None
+                values = {"state": "settled", "result": "found", "body": None, "look_at": look_at}
             else:
                 values = {"state": "staged", "due_at": now}
         connection.execute(sa.update(_intent).where(_intent.c.id == claimed.id).values(**values, updated_at=now))

@@ -1,4 +1,4 @@
-"""A call's entry that is applied after syncd gave up on it: it undoes nothing that is newer, and is not made twice."""
+"""A call's entry that is applied after syncd gave up on it: it undoes nothing, is not made twice, is done with."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import pytest
+import sqlalchemy as sa
 
 from syncd.engine import parts, run
 from syncd.sdk import records
 from syncd.sdk.testing import faulty, memory
+from syncd.store import tables
 from tests.engine import site as sites
 
 ENTRY = 2  # the second write; the first one is the lead
@@ -51,7 +53,7 @@ def test_a_late_upsert_does_not_undo_the_call_s_correction(site: sites.Site) -> 
     assert statuses(site) == ["SALE"]
 
 
-def test_where_the_key_is_looked_up_a_late_entry_is_found_and_corrected(site: sites.Site) -> None:
+def test_where_the_key_is_looked_up_a_late_entry_is_found_corrected_and_done_with(site: sites.Site) -> None:
     site.crm = memory.World(LOOKED_UP)
     engine, client, call = late_entry(site)
     site.dialer.put("calls", call, status="SALE")
@@ -59,3 +61,6 @@ def test_where_the_key_is_looked_up_a_late_entry_is_found_and_corrected(site: si
         run.run_all(engine, [client])
         site.advance(seconds)
     assert statuses(site) == ["SALE"]
+    with site.db.read() as connection:
+        waits = connection.execute(sa.select(tables.intent).where(tables.intent.c.look_at.is_not(None))).all()
+    assert not waits
