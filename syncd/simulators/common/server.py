@@ -10,7 +10,6 @@ import dataclasses
 import ipaddress
 import socket
 import threading
-import time
 from collections import Counter
 from collections.abc import Mapping
 from types import TracebackType
@@ -18,6 +17,7 @@ from typing import Any, Generic, Self, TypeVar
 
 from . import control, faults, wire
 from .wire import Connection, HttpAnswer, HttpRequest
+from .workers import Workers
 
 D = TypeVar("D")
 _HTML_PAGE = b"<!DOCTYPE html>\n<html><head><title>502 Bad Gateway</title></head><body>Proxy Error</body></html>\n"
@@ -77,8 +77,7 @@ class Server(abc.ABC, Generic[D]):
         self.highest_in_flight = 0
         self.passwords_in_get = 0
         self.late_pending = 0
-        self._service_seconds = service_ms / 1000
-        self._workers = threading.BoundedSemaphore(workers) if workers else contextlib.nullcontext()
+        self._workers = Workers(workers, service_ms / 1000)
         self._meter = threading.Lock()
         self._connections: set[Connection] = set()
         self._listening = threading.Event()
@@ -274,16 +273,14 @@ class Server(abc.ABC, Generic[D]):
                 return self.fault(kind, asked)
 
     def _apply(self, asked: Asked[D]) -> HttpAnswer:
-        with self._workers:
-            if self._service_seconds:
-                time.sleep(self._service_seconds)
-            with self.lock:
-                before = self.adds()
-                answer = self.respond(asked)
-                added = self.adds() > before
-                must_hold = added and 0 < self.hold_after_writes <= self.adds()
-                if added:
-                    self.applied.notify_all()
+        self._workers.serve()
+        with self.lock:
+            before = self.adds()
+            answer = self.respond(asked)
+            added = self.adds() > before
+            must_hold = added and 0 < self.hold_after_writes <= self.adds()
+            if added:
+                self.applied.notify_all()
         if must_hold:
             self.released.wait()
         return answer
