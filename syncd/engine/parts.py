@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -73,15 +74,17 @@ class Context:
     requests: int = 0  # that connectors have begun; threads may count one too few
     _states: dict[str, streams.PipelineState] = field(default_factory=dict)
     _states_at: float = -1.0
+    _asking_states: threading.Lock = field(default_factory=threading.Lock)
     _canonical: dict[protocol.Role, Canonical | None] = field(default_factory=dict)  # looked for once a run
 
     def state(self, pipeline: str) -> streams.PipelineState:
         """The pipeline's memory, at most PAUSE_CHECK_SECONDS old. Safe in the threads of a connector."""
-        now = time.monotonic()
-        if not 0 <= now - self._states_at < PAUSE_CHECK_SECONDS:
-            self._states = streams.pipeline_states(self.db, self.client.name)
-            self._states_at = now
-        return self._states.get(pipeline, streams.PipelineState())
+        with self._asking_states:  # one thread asks the store, the others that come meanwhile share its answer
+            now = time.monotonic()
+            if not 0 <= now - self._states_at < PAUSE_CHECK_SECONDS:
+                self._states = streams.pipeline_states(self.db, self.client.name)
+                self._states_at = now
+            return self._states.get(pipeline, streams.PipelineState())
 
     def is_paused(self, pipe: model.Pipeline) -> bool:
         """Whether nothing of this pipeline may be sent now."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
@@ -71,6 +71,20 @@ def claim(run: Run, pipe: model.Pipeline, *, now: datetime, size: int, hashes: d
         claimed, ended = _claim_once(run, pipe, now=now, size=size, hashes=hashes)
         if claimed or not ended:
             return claimed
+
+
+_SUPPRESSED = sa.select(tables.suppressed.c.crm_id).where(
+    tables.suppressed.c.client == sa.bindparam("client"), among(tables.suppressed.c.crm_id, "subjects")
+)
+
+
+def suppressed(run: Run, pipe: model.Pipeline, subjects: Sequence[str]) -> set[str]:
+    """Those subjects that nothing but a removal may go out for (opted out, deleted, erased)."""
+    if not subjects or pipe.target.role != "dialer":
+        return set()
+    with run.db.read() as connection:
+        parts = [{"client": run.client, "subjects": part} for part in known.slices(subjects)]
+        return {crm_id for part in parts for crm_id in connection.execute(_SUPPRESSED, part).scalars()}
 
 
 NO_PHONE = "no_phone"
@@ -150,7 +164,8 @@ def _claim_once(
         sending, ended, events, calls = [], [], [], []
         for row in rows:
             link = known.joined_link(row)
-            change, why = _change(pipe, row, link, hashes)
+            body = json.loads(row.body or "{}")
+            change, why = _change(pipe, row, body, link, hashes)
             if change is None:
                 ended.append({"b_id": row.id, "b_result": "cancelled"})
                 events.append(event_row(run, row.id, now, "cancelled", why))
@@ -160,7 +175,6 @@ def _claim_once(
             call = _call(row.call)
             if call and link and (link.called_at is None or link.called_at < call[0]):
                 calls.append({"b_id": link.id, "called_at": call[0], "call_id": call[1], "flags": call[2]})
-            body = json.loads(row.body or "{}")
             claimed.append(
                 Claimed(
                     row.id,
@@ -213,11 +227,10 @@ def _call(text: str | None) -> tuple[datetime, str, str] | None:
 
 
 def _change(
-    pipe: model.Pipeline, row: Any, link: model.Link | None, hashes: digest.Digest
+    pipe: model.Pipeline, row: Any, body: records.Fields, link: model.Link | None, hashes: digest.Digest
 ) -> tuple[records.Change | None, str]:
     """The change that a staged intent stands for now, or why there is none any more."""
     key = records.SyncKey(row.key, row.marker)
-    body = json.loads(row.body or "{}")
     urgent = row.lane == model.Lane.URGENT
     if row.kind == "remove":
         if row.reason == "twin":

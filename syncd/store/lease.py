@@ -47,6 +47,7 @@ class Run:
         self._lease_seconds = lease_seconds
         self._until_boot_seconds = until
         self._guard = threading.Lock()
+        self._counting = threading.Lock()
         self._renew = (
             sa.update(_lease)
             .where(_lease.c.client == client, _lease.c.stream == stream, _lease.c.run_id == run_id)
@@ -79,8 +80,9 @@ class Run:
                 raise errors.LeaseLost(f"{self.client} {self.stream}: the store was too slow to renew the lease")
 
     def count(self, what: str, number: int = 1) -> None:
-        """Count something for the run's record."""
-        self.counts[what] = self.counts.get(what, 0) + number
+        """Count something for the run's record. Thread-safe."""
+        with self._counting:
+            self.counts[what] = self.counts.get(what, 0) + number
 
     def finish(self, connection: sa.Connection, result: str, now: datetime) -> None:
         """Give the lease back and note how the run ended; a lease that was lost is left to its new holder."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -113,9 +114,23 @@ class Site:
     pipelines: tuple[model.Pipeline, ...] = field(
         default_factory=lambda: (leads_pipeline(), calls_pipeline(), dispositions_pipeline(), edits_pipeline())
     )
+    batch_size: int | None = None  # of all streams; None: as memory has it
     calls: int = 0
     on_commit: OnCommit = lambda label, moment: None
     _db: Database | None = None
+
+    def __post_init__(self) -> None:
+        if self.batch_size is not None:
+            self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        self.crm = memory.World(self._sized(memory.CRM))
+        self.dialer = memory.World(self._sized(memory.DIALER), store_as=lossy)
+
+    def _sized(self, streams: Mapping[str, records.StreamSpec]) -> Mapping[str, records.StreamSpec]:
+        if self.batch_size is None:
+            return streams
+        return {name: replace(spec, batch_size=self.batch_size) for name, spec in streams.items()}
 
     def now(self) -> datetime:
         return self.crm.now
@@ -152,8 +167,7 @@ class Site:
             for table in reversed(tables.metadata.sorted_tables):
                 if table is not tables.meta:
                     connection.execute(sa.delete(table))
-        self.crm = memory.World(memory.CRM)
-        self.dialer = memory.World(memory.DIALER, store_as=lossy)
+        self._begin_anew()
         self.calls = 0
 
     def start(
