@@ -4,7 +4,7 @@
 #   make test           every check: lint, types, architecture, tests
 #   make nightly        the crash sweeps and the state machine at full size (hours)
 #   make lint           the checks without the tests
-#   make bench          the measurements
+#   make bench          the measurements (BENCH=… gives arguments, e.g. --docs docs/benchmarks.md)
 #   make venv           only the environment
 #   make requirements   pin the newest allowed releases again (hashed)
 #   make clean          remove what the other targets made
@@ -20,6 +20,7 @@ REQUIREMENTS := deploy/requirements-dev.txt
 UV_REQUIREMENTS := deploy/requirements-uv.txt
 PYTEST_WORKERS ?= 2
 PYTEST_ARGS ?=
+BENCH ?=
 
 # The first interpreter that is new enough; override with `make PYTHON=/path/to/python3`.
 NEW_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 11))'
@@ -64,7 +65,7 @@ demo: venv
 	$(BIN)/syncd demo
 
 bench: venv
-	$(BIN)/python -m bench
+	$(BIN)/python -m bench $(BENCH)
 
 # Hashed, for every platform and Python from 3.11 on; names no index, so that each machine uses its own.
 UV_COMPILE := pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate

@@ -1,26 +1,44 @@
-"""One measurement in a process of its own: a run of syncd, or the plain loop that it is compared with.
+"""What is measured, each in a process of its own: a run of syncd, a connector alone, the plain loop of integrations.
 
-Prints one JSON object. Processor time is the process's own, user and system. What a daemon does once in its life is
-not counted: interpreter, imports, configuration, schema, and with `--warm` a first run over what is in the CRM already,
-which compiles the SQL; `--then` says what happens in the CRM after it.
+Processor time is that process's own, user and system. What a daemon does once in its life is not counted: interpreter,
+imports, configuration, schema, and the steps that come before, in order:
+
+    begin     a run of the stream that ends with its first settled batch, so that a first full read is not over
+    run       a whole run of the stream, which compiles the SQL
+    add:N     N new people in the CRM
+    rename:N  another first name for the last N of them (SQL tables only)
+    call:N    an agent calls N leads
 """
 
 from __future__ import annotations
 
-import argparse
 import json
+import multiprocessing
+import os
 import resource
-import sqlite3
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from bench import crm, site
-from bench.crm import Crm
+import requests
+import sqlalchemy as sa
+
+from bench import crm, crm_sql, dialer
+from syncd.config import load
+from syncd.core import model
+from syncd.daemon import logs, setup
+from syncd.engine.run import Engine
+from syncd.sdk import protocol, records
+from syncd.store import upgrade
+from syncd.store.database import Database
+
+_STAGE, _SETTLE = "stage", "settle"  # labels of the engine's commits
 
 
 def memory_kib() -> dict[str, int]:
@@ -29,88 +47,185 @@ def memory_kib() -> dict[str, int]:
     return {"rss": int(lines["VmRSS"].split()[0]), "peak": int(lines["VmHWM"].split()[0])}
 
 
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A point in time, by the clock and by this process's processor time, in seconds."""
+
+    wall: float
+    cpu: float
+
+    @classmethod
+    def now(cls) -> Moment:
+        """This one."""
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        return cls(time.perf_counter(), usage.ru_utime + usage.ru_stime)
+
+    def since(self, earlier: Moment) -> dict[str, float]:
+        """The seconds between."""
+        return {"cpu_seconds": self.cpu - earlier.cpu, "wall_seconds": self.wall - earlier.wall}
+
+
 def measured(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """Do the work; return what it returns with `cpu_seconds` and `wall_seconds`."""
-
-    def cpu() -> float:
-        usage = resource.getrusage(resource.RUSAGE_SELF)
-        return usage.ru_utime + usage.ru_stime
-
-    cpu_before, wall_before = cpu(), time.perf_counter()
+    began = Moment.now()
     result = work()
-    return {"cpu_seconds": cpu() - cpu_before, "wall_seconds": time.perf_counter() - wall_before, **result}
+    return {**Moment.now().since(began), **result}
 
 
-def syncd(config: Path, *, warm: bool, then: str, stop_after: int) -> dict[str, Any]:
-    """Run the client's stream of leads as the daemon does. `then` is `add:N`, `rename:N` or "". `stop_after`: end each
-    run in order once so many leads have been settled in it (0: never)."""
-    from syncd.config import load
-    from syncd.core import model
-    from syncd.daemon import logs, setup
-    from syncd.engine.run import Engine
-    from syncd.store import upgrade
-    from syncd.store.database import Database
+@dataclass
+class Watch:
+    """What the store's commits tell of a run. `most`: it is to stop after so many settled batches (0: never)."""
 
-    settings = load.load(config)
+    most: int = 0
+    settled: int = 0
+    resident_kib: list[int] = field(default_factory=list)
+    last: dict[str, Moment] = field(default_factory=dict)
+
+    def begin(self, *, most: int) -> None:
+        """Forget what was before."""
+        self.most, self.settled = most, 0
+        self.resident_kib.clear()
+        self.last.clear()
+
+    def on_commit(self, label: str, moment: str) -> None:
+        """Note a commit."""
+        if moment == "before" or label not in (_STAGE, _SETTLE):
+            return
+        self.last[label] = Moment.now()
+        if label == _STAGE:
+            self.resident_kib.append(memory_kib()["rss"])
+        else:
+            self.settled += 1
+
+    def stopping(self) -> bool:
+        """Whether the run is to end now."""
+        return 0 < self.most <= self.settled
+
+    def parts(self, began: Moment) -> dict[str, Any]:
+        """Seconds until all was staged, and from there until all was settled."""
+        staged = self.last.get(_STAGE, began)
+        return {
+            "staging": staged.since(began),
+            "delivering": self.last.get(_SETTLE, staged).since(staged),
+            "rss_kib": self.resident_kib,
+            "peak_kib": memory_kib()["peak"],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where to measure: the customer's configuration, the CRM's kind and address, the dialer's address."""
+
+    config: Path
+    kind: str
+    crm: str
+    dialer: str
+
+    def step(self, step: str) -> None:
+        """Do one of the steps that are no run."""
+        what, _, count = step.partition(":")
+        far = crm.opened(self.kind, self.crm)
+        if what == "add":
+            far.add(int(count))
+        elif what == "call":
+            dialer.Dialer(self.dialer).call(int(count))
+        elif what == "rename" and isinstance(far, crm_sql.Tables):
+            far.rename(int(count))
+        else:
+            raise ValueError(f"no such step: {step}")
+
+    def requests(self) -> Mapping[str, int]:
+        """What the CRM was asked so far."""
+        return crm.opened(self.kind, self.crm).requests()
+
+
+def syncd(place: Place, *, stream: str = "crm.leads", steps: Sequence[str] = (), stop_after: int = 0) -> dict[str, Any]:
+    """Run one stream as the daemon does. `stop_after`: end the measured run in order once so many leads have been
+    settled in it (0: never)."""
+    settings = load.load(place.config)
     logs.configure(shape=settings.log.format, level=settings.log.level)
-    resident: list[int] = []
-    settled = 0
-
-    def on_commit(label: str, moment: str) -> None:
-        nonlocal settled
-        if label == "stage" and moment == "after":
-            resident.append(memory_kib()["rss"])
-        settled += label == "settle" and moment == "after"
-
-    with closing(Database(settings.store.get_secret_value(), on_commit=on_commit)) as db:
+    role, _, name = stream.partition(".")
+    side = model.Side("dialer" if role == "dialer" else "crm", name)
+    watch = Watch()
+    with (
+        closing(Database(settings.store.get_secret_value(), on_commit=watch.on_commit)) as db,
+        setup.clients(settings) as (client,),
+    ):
         upgrade.upgrade(db, now=datetime.now(UTC))
-        with setup.clients(settings) as (client,):
-            batch = client.dialer.streams["leads"].batch_size
-            most = 0
-            engine = Engine(db, stopping=lambda: 0 < most <= settled * batch)
-            setup.register(engine, [client])
+        engine = Engine(db, stopping=watch.stopping)
+        setup.register(engine, [client])
 
-            def run() -> dict[str, Any]:
-                report = engine.run_stream(client, model.Side("crm", "leads"))
-                return {"result": report.result, "why": report.error, "counts": report.counts, "held": report.held}
+        def run() -> dict[str, Any]:
+            report = engine.run_stream(client, side)
+            return {"result": report.result, "why": report.error, "counts": report.counts, "held": report.held}
 
-            if warm:
-                most = 1  # a first full read that was stopped is not over: creates are still looked for first
+        for step in steps:
+            watch.begin(most=int(step == "begin"))
+            if step in ("begin", "run"):
                 run()
-                settled = 0
-            most = stop_after
-            if then:
-                what, _, count = then.partition(":")
-                {"add": Crm.add, "rename": Crm.rename}[what](Crm(config.parent / "crm.db"), int(count))
-            return {**measured(run), "rss_kib": resident, "peak_kib": memory_kib()["peak"]}
+            else:
+                place.step(step)
+        watch.begin(most=-(-stop_after // client.dialer.streams["leads"].batch_size))
+        asked, began = place.requests(), Moment.now()
+        found = measured(run)
+        return {**found, **watch.parts(began), "requests": _more(place.requests(), asked)}
 
 
-def loop(path: Path, url: str) -> dict[str, Any]:
+def connector(place: Place, *, steps: Sequence[str]) -> dict[str, Any]:
+    """Pull the people that changed in the steps through the CRM's connector alone."""
+    with setup.clients(load.load(place.config)) as (client,):
+        names = sorted({name for pipe in client.reading(model.Side("crm", "leads")) for name in pipe.reads})
+        names = [name for name in names if name != "crm_id"]
+        _, since = _pulled(client.crm, None, names)
+        for step in steps:
+            place.step(step)
+
+        def pull() -> dict[str, Any]:
+            count, _ = _pulled(client.crm, since, names)
+            return {"result": "ok", "counts": {"records": count}}
+
+        return measured(pull)
+
+
+def _pulled(
+    source: protocol.Connector, since: records.Cursor | None, names: Sequence[str]
+) -> tuple[int, records.Cursor | None]:
+    """How many records there are from `since` on, and the position after them."""
+    count = 0
+    for page in source.pull("leads", since, source.clock(), names):
+        count += len(page.records)
+        since = page.cursor
+    return count, since
+
+
+def _more(now: Mapping[str, int], before: Mapping[str, int]) -> dict[str, int]:
+    return {name: count - before.get(name, 0) for name, count in now.items() if count > before.get(name, 0)}
+
+
+def loop(place: Place, *, leads: int) -> dict[str, Any]:
     """What integrations usually do: for each row a GET without a session."""
-    import requests
-
-    address = f"{url}/vicidial/non_agent_api.php"
+    names = ("id", "first_name", "last_name", "email", "phone", "city", "state")
+    query = sa.text(f"SELECT {', '.join(names)} FROM people ORDER BY id LIMIT :leads")  # noqa: S608  # our names
 
     def run() -> dict[str, Any]:
         sent = 0
-        with closing(sqlite3.connect(path)) as connection:
-            names = (*crm.COLUMNS, "phone", "id")
-            for row in connection.execute(f"SELECT {', '.join(names)} FROM people ORDER BY id"):  # noqa: S608  # our names
+        with sa.create_engine(place.crm).connect() as connection:
+            for row in connection.execute(query, {"leads": leads}):
                 person = dict(zip(names, row, strict=True))
                 answer = requests.get(
-                    address,
+                    place.dialer + dialer.API_PATH,
                     params={
                         "source": "loop",
-                        "user": site.USER,
-                        "pass": site.PASSWORD,
+                        "user": dialer.USER,
+                        "pass": dialer.PASSWORD,
                         "function": "add_lead",
-                        "phone_number": person["phone"],
+                        "phone_number": person.pop("phone"),
                         "phone_code": "1",
-                        "list_id": site.LIST_ID,
-                        "vendor_lead_code": person["id"],
+                        "list_id": dialer.LIST_ID,
+                        "vendor_lead_code": person.pop("id"),
                         "dnc_check": "AREACODE",
                         "list_exists_check": "Y",
-                        **{name: person[name] for name in crm.COLUMNS},
+                        **person,
                     },
                     timeout=30,
                 )
@@ -120,26 +235,32 @@ def loop(path: Path, url: str) -> dict[str, Any]:
     return measured(run)
 
 
-def main() -> int:
-    """Measure what the arguments say."""
-    parser = argparse.ArgumentParser(prog="python -m bench.child")
-    what = parser.add_subparsers(dest="what", required=True)
-    run = what.add_parser("syncd")
-    run.add_argument("config", type=Path)
-    run.add_argument("--warm", action="store_true")
-    run.add_argument("--then", default="")
-    run.add_argument("--stop-after", type=int, default=0)
-    plain = what.add_parser("loop")
-    plain.add_argument("crm", type=Path)
-    plain.add_argument("url")
-    given = parser.parse_args()
-    if given.what == "loop":
-        result = loop(given.crm, given.url)
-    else:
-        result = syncd(given.config, warm=given.warm, then=given.then, stop_after=given.stop_after)
-    print(json.dumps(result))
-    return 0
+def in_a_process(what: Callable[..., dict[str, Any]], place: Place, log: Path, **how: Any) -> dict[str, Any]:
+    """Call `what` in a fresh process, forked from one that has imported all this; what it logs goes to the file `log`.
+    End the bench if it fails."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    receiving, sending = context.Pipe(duplex=False)
+    process = context.Process(target=_work, args=(sending, what, place, log, how))
+    process.start()
+    sending.close()
+    try:
+        found: dict[str, Any] = json.loads(receiving.recv())
+    except EOFError:
+        raise SystemExit(f"{what.__name__} {how} failed:\n{log.read_text()[-2000:]}") from None
+    finally:
+        process.join()
+        receiving.close()
+    return found
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def _work(
+    sending: Connection, what: Callable[..., dict[str, Any]], place: Place, log: Path, how: dict[str, Any]
+) -> None:
+    # a proxy is not for loopback, and looking for one in the environment would cost `requests` time
+    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+        del os.environ[name]
+    with log.open("w") as file:
+        os.dup2(file.fileno(), sys.stderr.fileno())
+        os.dup2(file.fileno(), sys.stdout.fileno())
+    sending.send(json.dumps(what(place, **how)))

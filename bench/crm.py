@@ -1,65 +1,74 @@
-"""The CRM that is read: one SQLite table of people, each row stamped a second after the one before."""
+"""The CRMs that are measured with: what a bench asks of one, whichever it is.
+
+A CRM is a far side in a process of its own (an SQLite file has none). These objects keep nothing in memory but an
+address, so that the bench and the processes that it measures may use one CRM in turn.
+"""
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator
-from contextlib import closing
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Protocol
 
-COLUMNS = ("first_name", "last_name", "email", "city", "state")
-
-_FIRST_STAMP = timedelta(days=60)  # before now, so that all stamps lie in the past
-_TABLE = """
-CREATE TABLE people (
-    id INTEGER PRIMARY KEY, first_name TEXT, last_name TEXT, email TEXT, phone TEXT, city TEXT, state TEXT, changed TEXT
-);
-CREATE INDEX people_changed ON people (changed, id);
-"""
+KINDS = ("sqlite", "mariadb", "hubspot", "salesforce")
 
 
-class Crm:
-    """The table in the file `path`; it keeps nothing in memory, so several processes may use it in turn."""
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody to be dialled."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    first_name: str
+    last_name: str
+    email: str
+    phone: str
+    city: str = "Tampa"
+    state: str = "FL"
+
+
+def people(first: int, count: int) -> Iterator[Person]:
+    """`count` people with numbers from `first` on, each with a phone of their own."""
+    for number in range(first, first + count):
+        yield Person(f"First{number}", f"Last{number}", f"p{number}@example.com", f"727{2_000_000 + number}")
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What a customer with this CRM writes. `options`: the part `crm:` as a flow mapping; `columns`: a person's
+    attribute → the CRM's field; `calls`, `dispositions`: the `fields:` of these pipelines as flow mappings."""
+
+    options: str
+    columns: Mapping[str, str]
+    calls: str
+    dispositions: str
+
+
+class Crm(Protocol):
+    """One CRM. `kind` and `address` are all that another process needs to use it."""
+
+    kind: str
+    address: str
 
     def create(self) -> None:
-        """Make the empty table."""
-        with closing(sqlite3.connect(self.path)) as crm:
-            crm.executescript(_TABLE)
+        """Make it ready to be filled."""
 
     def add(self, count: int) -> None:
-        """New people."""
-        with closing(sqlite3.connect(self.path)) as crm, crm:
-            last = crm.execute("SELECT coalesce(max(id), 0) FROM people").fetchone()[0]
-            rows = (
-                (number, f"First{number}", f"Last{number}", f"p{number}@example.com", f"727{2000000 + number}", stamp)
-                for number, stamp in zip(range(last + 1, last + count + 1), _stamps(crm), strict=False)
-            )
-            crm.executemany("INSERT INTO people VALUES (?, ?, ?, ?, ?, 'Tampa', 'FL', ?)", rows)
+        """New people; a moment later syncd may read them."""
 
-    def touch(self, count: int) -> None:
-        """Give the first people a new stamp and nothing else."""
-        self._update("changed = ?", count)
+    def words(self) -> Words:
+        """This CRM's part of the client's configuration."""
 
-    def rename(self, count: int) -> None:
-        """Give the last people another name."""
-        self._update("changed = ?, first_name = first_name || 'a'", count, last=True)
-
-    def _update(self, what: str, count: int, *, last: bool = False) -> None:
-        with closing(sqlite3.connect(self.path)) as crm, crm:
-            first = crm.execute("SELECT max(id) FROM people").fetchone()[0] - count + 1 if last else 1
-            crm.executemany(
-                f"UPDATE people SET {what} WHERE id = ?",  # noqa: S608  # one of the two texts above
-                zip(_stamps(crm), range(first, first + count), strict=False),
-            )
+    def requests(self) -> Mapping[str, int]:
+        """How often each thing was asked of the CRM, as the CRM counts; empty where nobody counts."""
 
 
-def _stamps(crm: sqlite3.Connection) -> Iterator[str]:
-    text = crm.execute("SELECT max(changed) FROM people").fetchone()[0]
-    last = datetime.fromisoformat(text) if text else datetime.now(UTC).replace(tzinfo=None) - _FIRST_STAMP
-    while True:
-        last += timedelta(seconds=1)
-        yield last.isoformat(" ", "seconds")
+def opened(kind: str, address: str) -> Crm:
+    """The CRM of that kind."""
+    from bench import crm_hubspot, crm_salesforce, crm_sql
+
+    match kind:
+        case "hubspot":
+            return crm_hubspot.Hubspot(address)
+        case "salesforce":
+            return crm_salesforce.Salesforce(address)
+        case _:
+            return crm_sql.Tables(kind, address)

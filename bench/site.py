@@ -1,39 +1,40 @@
-"""A place to measure in: a CRM, a state store, the VICIdial simulator as a process of its own."""
+"""A place to measure in: a CRM, a dialer, a state store, and the configuration of a customer who has these."""
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.crm import Crm
+from bench import child, crm, crm_hubspot, crm_salesforce, far
+from bench.dialer import LIST_ID, PASSWORD, USER, ZONE, Dialer
 
-USER, PASSWORD, LIST_ID = "6666", "1234", "101"  # the simulator's built-in ones
 _CONFIGURATION = """\
 store: sqlite:///{folder}/store.db
 clients:
   bench:
-    crm: {{type: sql, url: "sqlite:///{folder}/crm.db", leads: {{table: people, id: id, modified: changed}}}}
-    dialer: {{type: vicidial, url: {url}, user: "{user}", password: "{password}", time_zone: America/New_York}}
+    crm: {options}
+    dialer:
+      {{type: vicidial, url: {url}, user: "{user}", password: "{password}", time_zone: {zone},
+      connections: {in_flight}}}
     pipelines:
       leads:
         start: all
         mode: {mode}
         fields:
-          phone_number: phone
-          first_name: first_name
-          last_name: last_name
-          email: email
-          city: city
-          state: {{from: state, default: {default}}}
+          phone_number: {phone}
+          first_name: {first_name}
+          last_name: {last_name}
+          email: {email}
+          city: {city}
+          state: {{from: {state}, default: {default}}}
           list_id: {{default: "{list_id}"}}
+      calls: {{start: now, fields: {calls}}}
+      dispositions: {{start: now, fields: {dispositions}}}
 """
+IN_FLIGHT = 4  # the connector's default
 
 
 @dataclass(slots=True)
@@ -41,67 +42,64 @@ class Site:
     """One customer. The log goes to a file, as the daemon's does under a service manager."""
 
     folder: Path
-    url: str
-    crm: Crm
+    crm: crm.Crm
+    dialer: Dialer
     _children: int = 0
 
-    def configure(self, *, shadow: bool = False, version: int = 0) -> Path:
-        """Write the configuration file. Each `version` is another version of the mapping with the same results."""
+    def configure(self, *, shadow: bool = False, version: int = 0, in_flight: int = IN_FLIGHT) -> None:
+        """Write the configuration file. Each `version` is another version of the mapping with the same results;
+        `in_flight`: requests to the dialer at once."""
+        words = self.crm.words()
         path = self.folder / "config.yaml"
         path.write_text(
             _CONFIGURATION.format(
                 folder=self.folder,
-                url=self.url,
+                options=words.options,
+                url=self.dialer.url,
                 user=USER,
                 password=PASSWORD,
-                list_id=LIST_ID,
+                zone=ZONE,
+                in_flight=in_flight,
                 mode="shadow" if shadow else "live",
-                default=f"A{version}",  # never used: every row has a state
+                default=f"A{version}",  # never used: everybody has a state
+                list_id=LIST_ID,
+                calls=words.calls,
+                dispositions=words.dispositions,
+                **words.columns,
             )
         )
         path.chmod(0o600)
-        return path
 
-    def measure(self, *arguments: str) -> dict[str, Any]:
-        """Run `bench.child` with these arguments in a fresh process and return what it measured of itself."""
+    def measure(self, what: Callable[..., dict[str, Any]], **how: Any) -> dict[str, Any]:
+        """What one of the functions of `bench.child` measured of itself in a fresh process."""
         self._children += 1
-        log = self.folder / f"log{self._children}.jsonl"
-        # a proxy is not for loopback, and looking for one in the environment would cost `requests` time
-        environment = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
-        with log.open("w") as errors:
-            done = subprocess.run(
-                [sys.executable, "-m", "bench.child", *arguments],
-                cwd=Path(__file__).parents[1],
-                env=environment,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                text=True,
-                check=False,
-            )
-        if done.returncode:
-            raise SystemExit(f"bench.child {' '.join(arguments)} failed:\n{log.read_text()[-2000:]}")
-        measured: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-        return measured
+        place = child.Place(self.folder / "config.yaml", self.crm.kind, self.crm.address, self.dialer.url)
+        return child.in_a_process(what, place, self.folder / f"log{self._children}.jsonl", **how)
 
 
 @contextmanager
-def open_site(folder: Path) -> Iterator[Site]:
-    """A site with an empty CRM and an empty dialer; `folder` is made."""
+def open_site(
+    folder: Path, kind: str = "sqlite", *, address: str = "", dialer_options: Sequence[str] = ()
+) -> Iterator[Site]:
+    """A site with an empty dialer and an empty CRM of a kind, each in a process of its own; `folder` is made.
+    `address`: of an empty database, where the kind is a database server."""
     folder.mkdir()
-    simulator = subprocess.Popen(
-        [sys.executable, "-m", "syncd.simulators.vicidial", "--listen", "127.0.0.1:0"],
-        cwd=Path(__file__).parents[1],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert simulator.stdout is not None
-        _, url = simulator.stdout.readline().split()
-        site = Site(folder, url, Crm(folder / "crm.db"))
+    with ExitStack() as stack:
+        simulator = stack.enter_context(far.simulator("vicidial", *dialer_options, folder=folder))
+        if kind == "sqlite":
+            address = f"sqlite:///{folder}/crm.db"
+        elif kind in ("hubspot", "salesforce"):
+            state = crm_hubspot.STATE if kind == "hubspot" else crm_salesforce.STATE
+            address = stack.enter_context(far.simulator(kind, state=state, folder=folder)).url
+        site = Site(folder, crm.opened(kind, address), Dialer(simulator.url))
         site.crm.create()
         yield site
-    finally:
-        simulator.terminate()
-        simulator.wait()
-        if simulator.stdout is not None:
-            simulator.stdout.close()
+
+
+def expect(measured: dict[str, Any], result: str, **least: int) -> None:
+    """A figure counts only if the work was done: raise SystemExit unless these were counted (`a_b` for `a.b`)."""
+    counts = {name.replace(".", "_"): count for name, count in measured["counts"].items()}
+    if measured["result"] != result or any(counts.get(name, 0) < count for name, count in least.items()):
+        raise SystemExit(
+            f"to be done: {least}; but: {measured['result']} {measured.get('why', '')} {measured['counts']}"
+        )
