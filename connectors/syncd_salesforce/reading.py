@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -25,7 +26,8 @@ from syncd_salesforce.objects import Objects, literal, moment, quoted, reader, s
 from syncd_salesforce.options import SalesforceOptions
 
 IDS_AT_ONCE = 200
-BULK_PAGE = 10_000
+BULK_PAGE = 10_000  # rows of one request
+PAGE = 2_000  # rows of one page, as REST has it: memory is not to grow with what a request brings
 _LEAD = ("IsConverted", "ConvertedContactId")
 Rows = list[dict[str, Any]]
 
@@ -160,7 +162,9 @@ class Reader:
             given = {"maxRecords": str(BULK_PAGE), **({"locator": locator} if locator else {})}
             text, headers = self._api.text(f"jobs/query/{job}/results", given)
             locator = headers.get("Sforce-Locator", "null")
-            yield [_nested(row) for row in csv.DictReader(io.StringIO(text))]
+            rows = csv.DictReader(io.StringIO(text))
+            while page := [_nested(row) for row in itertools.islice(rows, PAGE)]:
+                yield page
         self._api.read(f"jobs/query/{job}", method="DELETE")
 
 

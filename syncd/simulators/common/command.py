@@ -39,13 +39,7 @@ def parser(
     add("--faults", default="", metavar="SPEC", help="what goes wrong, see below")
     add("--seed", type=int, default=0, help="of the faults' probabilities (default: 0)")
     add("--service-ms", type=float, default=0, metavar="N", help="each API request takes N ms in a worker")
-    add(
-        "--workers",
-        type=int,
-        default=0,
-        metavar="W",
-        help="with --service-ms: so many requests at a time (default: no limit)",
-    )
+    add("--workers", type=int, default=0, metavar="W", help="with --service-ms: requests at a time (default: no limit)")
     return made
 
 
