@@ -31,7 +31,7 @@ FIELDS: Mapping[str, records.FieldInfo] = {
         KEY_FIELD: "text 20",
     }.items()
 } | {"state": records.FieldInfo("text", writable=False, values=STATES)}
-_ID = re.compile(r"([1-9]\d*)-\d{14}")
+_LEAD = re.compile(r"([1-9]\d*)(?![^-])")  # of an id
 
 
 class CallbackStream:
@@ -56,8 +56,8 @@ class CallbackStream:
 
     def get(self, ids: Sequence[str]) -> list[records.Record]:
         """The callbacks of these ids that are there, or in the archive. Raises AuthFailed, RetryLater."""
-        matched = [found for one in ids if (found := _ID.fullmatch(one))]
-        leads = self._leads.get(list(dict.fromkeys(found[1] for found in matched)), [KEY_FIELD])
+        lead_ids = dict.fromkeys(found[1] for one in ids if (found := _LEAD.match(one)))
+        leads = self._leads.get(list(lead_ids), [KEY_FIELD])
         wanted = set(ids)
         there = self._of({lead.id: lead.fields[KEY_FIELD] or "" for lead in leads})
         return [record for record in there if record.id in wanted]

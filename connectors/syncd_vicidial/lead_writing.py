@@ -166,7 +166,9 @@ class Writer:
         notes = self._changed(change.fields)
         if self._is_out(values.get("status", "")):
             values["callback"] = "REMOVE"  # when it came due it would be dialled, whatever its status
-        elif callbacks.AT in booked:
+            outcome = self._send_update(lead_id, values, notes)
+            return _out(outcome) if booked.get(callbacks.AT) else outcome
+        if callbacks.AT in booked:
             return self._update_with_callback(lead_id, values, booked, notes)
         return self._send_update(lead_id, values, notes)
 
@@ -187,9 +189,7 @@ class Writer:
         fresh = (lead.fields["called_count"] or "0") == "0"
         back = values.get("status") or (status if status != callbacks.HOLD else "NEW" if fresh else callbacks.CAME_DUE)
         if self._is_out(status) and booked[callbacks.AT]:
-            what = errors.Problem("no callback is booked: the lead is out of dialling", callbacks.AT, _OUT_FIX)
-            outcome = self._send_update(lead_id, values, notes) if values else records.Outcome(lead_id)
-            return replace(outcome, error=errors.Rejected([what]), unapplied=frozenset(callbacks.NAMES))
+            return _out(self._send_update(lead_id, values, notes) if values else records.Outcome(lead_id))
         step = self._callbacks.step(lead_id, booked)
         notes = (*notes, *step.notes)
         if step.kind == "book":
@@ -198,7 +198,12 @@ class Writer:
             values |= {**step.parameters, "remove_from_hopper": "Y"}
             if "live" not in self._flags.of_lead(status).split():
                 values["status"] = callbacks.HOLD
-            lines = self._sent_update(lead_id, values)
+            try:
+                lines = self._sent_update(lead_id, values)
+            except errors.RetryLater as error:
+                if step.afresh:  # what was booked is gone: nothing is as it was
+                    raise errors.Ambiguous(str(error)) from None
+                raise
             return self._without_callback(lead_id, back, callbacks.refused(lines), (*notes, *_notices(lines)))
         if step.kind == "cancel":
             values |= {"callback": "REMOVE", "remove_from_hopper": "Y"}
@@ -273,6 +278,12 @@ class Writer:
             if value and name in text.FIELDS and text.canonical(name, value, use_non_latin=self._non_latin) != value:
                 return ("values-changed",)
         return ()
+
+
+def _out(outcome: records.Outcome) -> records.Outcome:
+    """The outcome for a lead that must not be dialled, of a change that wants it called back."""
+    what = errors.Problem("no callback is booked: the lead is out of dialling", callbacks.AT, _OUT_FIX)
+    return replace(outcome, error=errors.Rejected([what]), unapplied=frozenset(callbacks.NAMES))
 
 
 def _priority(mapped: str | None, default: int | None) -> int | None:

@@ -37,6 +37,9 @@ _STREAMS = {
     "calls": contract_far.Stream(
         frozenset({"enter", "change"}), "vendor_lead_code", page_seconds=_HOURS * 3600.0 + 1, page_size=2
     ),
+    "callbacks": contract_far.Stream(
+        frozenset({"enter", "change", "get"}), "vendor_lead_code", page_seconds=_HOURS * 3600.0 + 1, page_size=2
+    ),
 }
 _FAULTS: Mapping[str, str] = {
     "429": "busy_bare",
@@ -71,7 +74,11 @@ class FarVicidial:
         self._sim = sim
         self._door = door
         self._options = options
-        self._people: dict[str, dict[str, int]] = {"leads": {}, "calls": {}}  # whom people entered: id → lead
+        self._people: dict[str, dict[str, int]] = {
+            "leads": {},
+            "calls": {},
+            "callbacks": {},
+        }  # whom people entered: id → lead
         self._offset = 0.0
         self._next = 0
 
@@ -89,7 +96,7 @@ class FarVicidial:
         return VicidialConnector(Options.model_validate(given), client="acme")
 
     def sample(self, stream: str, number: int) -> dict[str, str | None]:
-        if stream == "calls":
+        if stream != "leads":
             return {"vendor_lead_code": f"K{number}"}
         phone = {"phone_code": "1", "phone_number": f"727555{number:04}"}
         return {"list_id": dialer.LIST, "address1": f"{number} Main Street", **phone}
@@ -99,7 +106,7 @@ class FarVicidial:
         for row in rows:
             self._next += 1
             lead_id = self._lead({"phone_code": "1", "phone_number": f"813555{self._next:04}", **row})
-            found = str(lead_id) if stream == "leads" else self._call(lead_id, at)
+            found = str(lead_id) if stream == "leads" else self._call(lead_id, at, promises=stream == "callbacks")
             self._people[stream][found] = lead_id
             ids.append(found)
         return ids
@@ -109,12 +116,17 @@ class FarVicidial:
         with self._sim.lock:
             return self._sim.world.insert_lead({"list_id": dialer.LIST, "status": "NEW", **columns}).lead_id
 
-    def _call(self, lead_id: int, at: datetime | None) -> str:
-        """Book a call; return the id by which the connector knows it."""
+    def _call(self, lead_id: int, at: datetime | None, *, promises: bool) -> str:
+        """Book a call, maybe with a callback; return the id by which the connector knows it, or the callback."""
         start = (at or datetime.now(UTC) + timedelta(seconds=self._offset)).replace(microsecond=0)
         local = start + timedelta(hours=dialer.LOCAL_GMT)
         uniqueid = f"{int(start.timestamp())}.{self._next}"
         booked = {"user": "1001", "status": "NI", "uniqueid": uniqueid, "call_date": f"{local:%Y-%m-%d %H:%M:%S}"}
+        if promises:
+            callback = {"user": "1001", "datetime": "2030-12-01 10:00:00"}
+            self._door.ask("call", lead_id=lead_id, callback=callback, **{**booked, "status": "CALLBK"})
+            (row,) = self._sim.world.callbacks[lead_id]
+            return f"{lead_id}-{row.entry_time.translate(str.maketrans('', '', '- :'))}"
         self._door.ask("call", lead_id=lead_id, length_in_sec=40, **booked)
         return f"out|{uniqueid}|{dialer.CAMPAIGN}|{records.text(start)}"
 
@@ -127,11 +139,13 @@ class FarVicidial:
 
     def holds(self, stream: str) -> Mapping[str, records.Fields]:
         leads = {str(lead["lead_id"]): lead for lead in self._door.leads()}
-        callers = {str(lead_id): call_id for call_id, lead_id in self._people["calls"].items()}
+        callers = {
+            str(lead_id): far_id for name in ("calls", "callbacks") for far_id, lead_id in self._people[name].items()
+        }
         names = ("address1", "email", "vendor_lead_code", "source_id")
         held = {one: {name: str(lead[name]) for name in names} for one, lead in leads.items()}
-        if stream == "calls":
-            return {call_id: held[lead_id] for lead_id, call_id in callers.items()}
+        if stream != "leads":
+            return {far_id: held[str(lead_id)] for far_id, lead_id in self._people[stream].items()}
         others = {*callers, str(dialer.STRANGER["lead_id"])}
         return {one: fields for one, fields in held.items() if one not in others}
 

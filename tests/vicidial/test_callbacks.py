@@ -188,6 +188,21 @@ def test_a_mapped_status_that_means_do_not_call_ends_the_callback(
     lead_id = made(dialer, callback_at=TEN)
     assert changed(dialer, lead_id, status="DNC").error is None
     assert (booked(sim), status(sim, lead_id)) == ([], "DNC")
+    other = made(dialer)
+    both = changed(dialer, other, status="DNC", callback_at=TEN)
+    assert "the lead is out of dialling" in str(both.error)
+    assert (booked(sim), status(sim, other)) == ([], "DNC")
+
+
+def test_trouble_between_the_old_callback_and_the_new_one_is_looked_up(
+    sim: vicidial.Simulator, dialer: VicidialConnector
+) -> None:
+    lead_id = made(dialer, callback_at=TEN, callback_user="1001")
+    site.door(sim.url, "faults", spec="busy@2")
+    outcome = changed(dialer, lead_id, callback_at=TEN, callback_user="6666")
+    assert isinstance(outcome.error, errors.Ambiguous), "nobody may take it that nothing has happened"
+    assert changed(dialer, lead_id, callback_at=TEN, callback_user="6666").error is None
+    assert booked(sim) == [("2030-12-02 10:00:00", "USERONLY", "6666", "")]
 
 
 @pytest.mark.parametrize(
