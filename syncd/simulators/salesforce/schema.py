@@ -231,6 +231,7 @@ def standard(*, task_key: bool = True) -> dict[str, SObject]:
             Field("CallDurationInSeconds", "int"),
             Field("CallDisposition", length=255),
             Field("CallObject", length=255),
+            Field("Recording_URL__c", "url", 255),
             Field("ActivityDate", "date"),
             Field("WhoId", "reference", 18, reference_to=("Contact", "Lead"), relationship="Who"),
             Field("WhatId", "reference", 18),

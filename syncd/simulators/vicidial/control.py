@@ -112,8 +112,8 @@ def _call(sim: "Simulator", arguments: Arguments) -> Arguments:
         world.remove_from_hopper(lead.lead_id)
         if callback:
             _book_callback(sim, lead, call, callback)
-        if arguments.get("recording"):
-            _record(sim, call)
+        if given := arguments.get("recording"):
+            _record(sim, call, given if isinstance(given, dict) else {})
         if arguments.get("dnc"):
             world.dnc[SYSTEM_DNC].add(lead.phone_number)
         return {"uniqueid": uniqueid, "call_date": when, "closecallid": call.closecallid}
@@ -128,22 +128,54 @@ def _book_callback(sim: "Simulator", lead: rows.Lead, call: rows.Call, given: Ar
     sim.world.callbacks.setdefault(lead.lead_id, []).append(booked)
 
 
-def _record(sim: "Simulator", call: rows.Call) -> None:
+def _record(sim: "Simulator", call: rows.Call, given: Arguments) -> rows.Recording:
+    """A recording of a call; its link appears `after_seconds`, at once, or with null never."""
     recordings = sim.world.recordings
     recording_id = max((found.recording_id for found in recordings), default=0) + 1
     filename = f"{call.call_date.translate(str.maketrans(' ', '-', '-:'))}_{call.phone_number}_{call.user}"
-    recordings.append(
-        rows.Recording(
-            recording_id,
-            call.lead_id,
-            call.user or "",
-            call.call_date,
-            call.length_in_sec,
-            str(call.closecallid or call.uniqueid),
-            filename,
-            f"http://10.10.10.15/RECORDINGS/{filename}-all.wav",
-        )
+    late = given.get("after_seconds", 0)
+    recording = rows.Recording(
+        recording_id,
+        call.lead_id,
+        call.user or "",
+        str(given.get("start_time") or call.call_date),
+        int(given.get("length_in_sec", call.length_in_sec)),
+        str(given.get("vicidial_id") or call.closecallid or call.uniqueid),
+        filename,
+        str(given.get("location") or f"http://10.10.10.15/RECORDINGS/{filename}-all.wav"),
+        None if late is None else sim.world.clock.epoch() + float(late) if late else 0.0,
+        _audio(given),
     )
+    recordings.append(recording)
+    return recording
+
+
+def _audio(given: Arguments) -> str:
+    audio = str(given.get("audio", ""))
+    if audio not in ("", "missing", "page", "login"):
+        raise Mistake(f"no such trouble with audio: {audio}")
+    return audio
+
+
+def _recording(sim: "Simulator", arguments: Arguments) -> Arguments:
+    """Record a call afterwards, or change a recording that is there."""
+    with sim.world.lock:
+        if "recording_id" not in arguments:
+            calls = sim.world.calls_of_uniqueid(str(arguments.get("uniqueid")))
+            if not calls:
+                raise Mistake(f"no call {arguments.get('uniqueid')}")
+            return {"recording_id": _record(sim, calls[-1], arguments).recording_id}
+        number = int(arguments["recording_id"])
+        found = next((one for one in sim.world.recordings if one.recording_id == number), None)
+        if found is None:
+            raise Mistake(f"no recording {number}")
+        found.location = str(arguments.get("location", found.location))
+        if "after_seconds" in arguments:
+            late = arguments["after_seconds"]
+            found.linked_from = None if late is None else sim.world.clock.epoch() + float(late)
+        if "audio" in arguments:
+            found.audio = _audio(arguments)
+        return {"recording_id": number}
 
 
 def _archive(sim: "Simulator", arguments: Arguments) -> Arguments:
@@ -281,6 +313,7 @@ _COMMANDS: dict[str, Callable[["Simulator", Arguments], Arguments]] = {
     "dnc": _dnc,
     "agent": _agent,
     "queue": _queue,
+    "recording": _recording,
 }
 
 

@@ -286,7 +286,8 @@ def _recording_cells(req: Request, call: rows.Call) -> list[str]:
     names = _RECORDING.get(req.raw.get("rec_fields", ""), ())
     key = str(call.closecallid) if call.closecallid else call.uniqueid
     found = [recording for recording in reversed(req.world.recordings) if recording.vicidial_id == key][:10]
-    return ["|".join(_cell(getattr(recording, name)) for recording in found) for name in names]
+    told = [recording.told_at(req.world.clock.epoch()) for recording in found]
+    return ["|".join(_cell(getattr(recording, name)) for recording in told) for name in names]
 
 
 def _custom_cells(req: Request, lead: rows.Lead) -> str:

@@ -93,7 +93,7 @@ def print_recordings(req: Request, found: Iterable[rows.Recording]) -> None:
     delimiter = req.delimiter()
     if req.has_header():
         req.echo(delimiter.join(("start_time", "user", "recording_id", "lead_id", "location")) + "\n")
-    for recording in found:
+    for recording in (row.told_at(req.world.clock.epoch()) for row in found):
         duration = [str(recording.length_in_sec)] if "Y" in req.get("duration") else []
         values = (
             recording.start_time, recording.user, str(recording.recording_id), str(recording.lead_id), *duration,

@@ -214,7 +214,10 @@ class HopperEntry:
 
 @dataclasses.dataclass(slots=True)
 class Recording:
-    """A row of recording_log; `vicidial_id` is an outbound call's uniqueid or an inbound call's closecallid."""
+    """A row of recording_log; `vicidial_id` is an outbound call's uniqueid or an inbound call's closecallid.
+
+    Beside the row: `linked_from`, the Unix time from which its location is told (None: never), and what is wrong with
+    its `audio`: "missing", "page" (an error page instead) or "login"."""
 
     recording_id: int
     lead_id: int
@@ -224,6 +227,13 @@ class Recording:
     vicidial_id: str
     filename: str
     location: str
+    linked_from: float | None = 0.0
+    audio: str = ""
+
+    def told_at(self, epoch: float) -> "Recording":
+        """The row as it is at this time: the location comes late."""
+        told = self.linked_from is not None and self.linked_from <= epoch
+        return self if told else dataclasses.replace(self, location="")
 
 
 @dataclasses.dataclass(slots=True)

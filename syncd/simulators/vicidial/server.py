@@ -8,7 +8,7 @@ from syncd.simulators.common import control as common_control
 from syncd.simulators.common.server import Asked, Server
 from syncd.simulators.common.wire import HttpAnswer, HttpRequest
 
-from . import agent, control, export, faults, nonagent
+from . import agent, audio, control, export, faults, nonagent
 from .world import World, load_state
 
 PROFILES = ("stock", "guide")
@@ -53,6 +53,8 @@ class Simulator(Server[Pairs]):
             parameters = dict(pairs)
             is_order = agent.changes(parameters, guide=self.guide)
             return Asked(request, f"agent.{parameters.get('function', '')}", is_order, pairs, shown)
+        if request.path.startswith(audio.PREFIX):
+            return Asked(request, "audio", False, pairs, shown)
         if request.path != nonagent.PATH:
             return Asked(request, request.path, False, pairs, shown)
         parameters = dict(pairs)
@@ -100,6 +102,8 @@ class Simulator(Server[Pairs]):
             case agent.PATH:
                 status, body = agent.answer(self.world, asked.detail, guide=self.guide)
                 return HttpAnswer(status, body.encode())
+            case path if path.startswith(audio.PREFIX):
+                return audio.answer(self.world, asked.request)
             case _:
                 return HttpAnswer(
                     404, b"<html><head><title>404 Not Found</title></head><body>Not Found</body></html>\n"
