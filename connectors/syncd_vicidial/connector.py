@@ -17,6 +17,7 @@ from syncd_vicidial import (
     dnc,
     example,
     lead_writing,
+    recordings,
     sql_calls,
     statuses,
     text,
@@ -58,6 +59,7 @@ class VicidialConnector:
         self._booked = callback_stream.CallbackStream(self._api, options, self._calls, self._leads)
         self._writer = lead_writing.Writer(self._api, options, self._leads, self._flags)
         self.agents = AgentApi(self._api, self._leads, options, self._flags)
+        self._recordings = recordings.Recordings(self._api, options)
 
     @property
     def streams(self) -> Mapping[str, records.StreamSpec]:
@@ -194,6 +196,19 @@ class VicidialConnector:
     def command_agent(self, action: str, user: str, values: Mapping[str, str]) -> Mapping[str, str]:
         """Carry out one of them for an agent; see `protocol.CommandsAgents`."""
         return generic.command(self.agents, action, user, values)
+
+    @property
+    def recordings_by(self) -> Sequence[str]:
+        """See `protocol.FindsRecordings`."""
+        return recordings.NEEDED
+
+    def check_recordings(self) -> list[errors.Problem]:
+        """Whether the user may look them up."""
+        return self._recordings.check()
+
+    def recordings(self, calls: Sequence[records.Record]) -> Sequence[list[records.Record] | errors.SyncdError]:
+        """By uniqueid, else by lead and time; links as `recording_links` says. Raises LeaseLost."""
+        return self._recordings.find(calls)
 
     def close(self) -> None:
         """Release connections."""

@@ -66,6 +66,15 @@ class DatabaseOptions(BaseModel):
         return self.socket is None and self.host not in ("localhost", "127.0.0.1", "::1")
 
 
+class LinkRule(BaseModel):
+    """A beginning of links, and what takes its place."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    begins: str = Field(alias="from", min_length=1, description="How links begin, as VICIdial tells them")
+    to: str = Field(pattern="^https?://", description="What takes that place")
+
+
 class Options(BaseModel):
     """How to reach one VICIdial, and what a lead of this client may cause there."""
 
@@ -160,10 +169,15 @@ class Options(BaseModel):
         description="VICIdial's database (MariaDB or MySQL), read only: for `call_source: sql`, and for the meaning of "
         "statuses",
     )
-    functions: dict[Literal["get_call_log", "agent_login", "agent_logout"], str] = Field(
+    functions: dict[Literal["get_call_log", "get_recording", "agent_login", "agent_logout"], str] = Field(
         default_factory=dict,
         description="Other names of functions that are additions of the site: get_call_log, agent_login (else login), "
-        "agent_logout (else logout)",
+        "agent_logout (else logout); get_recording is used only if it is named",
+    )
+    recording_links: tuple[LinkRule, ...] = Field(
+        default=(),
+        description="How links to recordings become such that people can open: the first rule whose `from` a link "
+        "begins with is applied, for example {from: 'http://10.0.0.5/', to: 'https://dialer.example.com/'}",
     )
     campaigns: tuple[str, ...] = Field(default=_ALL, description="Campaigns whose calls are read", min_length=1)
     in_groups: tuple[str, ...] = Field(

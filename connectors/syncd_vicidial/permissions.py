@@ -15,6 +15,7 @@ _NEEDED: Mapping[str, str] = {
     "add_dnc_phone": f"user_level 8 or more, modify_lists, {_API}",
     "delete_dnc_phone": f"user_level 8 or more, modify_lists, delete_from_dnc, {_API}",
     "check_phone_number": f"user_level 8 or more, {_API}",
+    "recording_lookup": f"user_level 7 or more, view_reports, {_API}",
     "campaigns_list": f"user_level 8 or more, view_reports, {_API}",
     "call_report_export.php": "user_level 7 or more, view_reports, export_reports, and the report "
     "'Export Calls Report' among the allowed reports of the user's group",

@@ -15,7 +15,7 @@ from typing import ClassVar, Literal, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
-from syncd.sdk.errors import Problem
+from syncd.sdk.errors import Problem, SyncdError
 from syncd.sdk.records import Change, Cursor, FieldInfo, Fields, Outcome, Page, Record, StreamSpec, SyncKey
 
 Role = Literal["crm", "dialer"]
@@ -109,6 +109,23 @@ class KeepsDnc(Protocol):
 
     def dnc_remove(self, number: str, lists: Sequence[str]) -> list[str]:
         """Take it off these lists, at an operator's word only; returns those it was on. Raises as `dnc_add`."""
+
+
+@runtime_checkable
+class FindsRecordings(Protocol):
+    """Extra: a dialer that records calls. A recording has the fields `url`, `recording_id`, `filename`, `started_at`
+    (an instant), `length_in_sec` and `user`; `url` is blank while there is no link yet."""
+
+    @property
+    def recordings_by(self) -> Sequence[str]:
+        """The fields of a call that `recordings` looks at."""
+
+    def check_recordings(self) -> list[Problem]:
+        """What would keep them from being looked up; like `check`, and asked only where recordings are wanted."""
+
+    def recordings(self, calls: Sequence[Record]) -> Sequence[list[Record] | SyncdError]:
+        """For each call, in order, its recordings, oldest first: an empty list only where the far system says that
+        there are none (yet), an error for any answer that says neither. Raises LeaseLost."""
 
 
 @dataclass(frozen=True, slots=True)

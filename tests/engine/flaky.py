@@ -17,7 +17,7 @@ FREEZES = ("freeze_before", "freeze_after")
 class WatchedDialer(faulty.FaultyDialer):
     """Notes every create that is sent for a person who must not be dialled any more when the run began to read."""
 
-    def __init__(self, inner: memory.MemoryConnector, faults: faulty.Faults, broken: list[str]) -> None:
+    def __init__(self, inner: memory.MemoryDialer, faults: faulty.Faults, broken: list[str]) -> None:
         super().__init__(inner, faults)
         self.unwanted: frozenset[str] = frozenset()  # keys
         self._broken = broken

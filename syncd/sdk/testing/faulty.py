@@ -170,3 +170,20 @@ class FaultyDialer(FaultyConnector):
     """The same in the dialer's role."""
 
     role: ClassVar[protocol.Role] = "dialer"
+
+    def __init__(self, inner: memory.MemoryDialer, faults: Faults) -> None:
+        super().__init__(inner, faults)
+        self._dialer = inner
+
+    @property
+    def recordings_by(self) -> Sequence[str]:
+        """As the inner connector."""
+        return self._dialer.recordings_by
+
+    def check_recordings(self) -> list[errors.Problem]:
+        """As the inner connector."""
+        return self._dialer.check_recordings()
+
+    def recordings(self, calls: Sequence[records.Record]) -> list[list[records.Record] | errors.SyncdError]:
+        """As the inner connector."""
+        return self._dialer.recordings(calls)

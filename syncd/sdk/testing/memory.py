@@ -226,3 +226,19 @@ class MemoryDialer(MemoryConnector):
 
     def __init__(self, options: BaseModel | None = None, *, client: str = "test", world: World | None = None) -> None:
         super().__init__(options, client=client, world=world or World(DIALER))
+
+    @property
+    def recordings_by(self) -> Sequence[str]:
+        """Recordings are kept by the call's id."""
+        return ()
+
+    def check_recordings(self) -> list[errors.Problem]:
+        """Memory has no problems."""
+        return []
+
+    def recordings(self, calls: Sequence[records.Record]) -> list[list[records.Record] | errors.SyncdError]:
+        """The rows of "recordings" whose `call` is the call, by their id."""
+        fence.check(1.0)
+        with self.world.lock:
+            kept = sorted(self.world.table("recordings").values(), key=lambda one: one.id)
+            return [[one for one in kept if one.fields.get("call") == call.id] for call in calls]
