@@ -61,6 +61,10 @@ DNC = """\
 fields:
   do_not_call: {value: true}
 """
+RECORDINGS = """\
+fields:
+  hs_call_recording_url: recording_url  # HubSpot plays https only: see `recording_links` of the dialer
+"""
 EDITS = """\
 policy: {email: newest}  # other fields that both sides changed are held
 fields:  # property: field of the lead
@@ -71,5 +75,13 @@ fields:  # property: field of the lead
 """
 
 EXAMPLE = protocol.Example(
-    OPTIONS, {"leads": LEADS, "calls": CALLS, "dispositions": DISPOSITIONS, "edits": EDITS, "dnc": DNC}
+    OPTIONS,
+    {
+        "leads": LEADS,
+        "calls": CALLS,
+        "dispositions": DISPOSITIONS,
+        "edits": EDITS,
+        "dnc": DNC,
+        "recordings": RECORDINGS,
+    },
 )

@@ -60,6 +60,10 @@ DNC = """\
 fields:
   DoNotCall: {value: true}
 """
+RECORDINGS = """\
+fields:
+  Recording_URL__c: recording_url  # a field (URL) that you make on Activity
+"""
 EDITS = """\
 policy: {Email: newest}  # other fields that both sides changed are held
 fields:  # field: field of the lead
@@ -70,5 +74,13 @@ fields:  # field: field of the lead
 """
 
 EXAMPLE = protocol.Example(
-    OPTIONS, {"leads": LEADS, "calls": CALLS, "dispositions": DISPOSITIONS, "edits": EDITS, "dnc": DNC}
+    OPTIONS,
+    {
+        "leads": LEADS,
+        "calls": CALLS,
+        "dispositions": DISPOSITIONS,
+        "edits": EDITS,
+        "dnc": DNC,
+        "recordings": RECORDINGS,
+    },
 )

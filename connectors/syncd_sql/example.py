@@ -72,6 +72,11 @@ fields:
   note: comments
   done: {from: state, map: {open: false, done: true, cancelled: true}}
 """
+RECORDINGS = """\
+fields:
+  recording_url: recording_url
+  recording_seconds: recording_length_in_sec
+"""
 EDITS = """\
 policy: {email: newest}  # other fields that both sides changed are held
 fields:  # the person's field: field of the lead
@@ -83,5 +88,13 @@ fields:  # the person's field: field of the lead
 
 EXAMPLE = protocol.Example(
     OPTIONS,
-    {"leads": LEADS, "calls": CALLS, "dispositions": DISPOSITIONS, "edits": EDITS, "dnc": DNC, "callbacks": CALLBACKS},
+    {
+        "leads": LEADS,
+        "calls": CALLS,
+        "dispositions": DISPOSITIONS,
+        "edits": EDITS,
+        "dnc": DNC,
+        "callbacks": CALLBACKS,
+        "recordings": RECORDINGS,
+    },
 )

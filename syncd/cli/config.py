@@ -124,6 +124,9 @@ def _system(settings: models.Settings, client: parts.Client, role: protocol.Role
                 values = {rule.target: set(rule.constants) for rule in pipe.fields.rules}
                 fields_path = ("clients", client.name, "pipelines", pipe.kind, "fields")
                 found += [(fields_path, problem) for problem in connector.check_values(pipe.target.stream, values)]
+    wants_recordings = any(pipe.kind == "recordings" for pipe in client.pipelines)
+    if whole and wants_recordings and isinstance(connector, protocol.FindsRecordings):
+        found += [(path, problem) for problem in connector.check_recordings()]
     fields: dict[model.Side, Mapping[str, records.FieldInfo]] = {}
     if isinstance(connector, protocol.ListsFields):
         named = {side for pipe in client.pipelines for side in (pipe.source, pipe.looks_at, pipe.target)}

@@ -19,6 +19,7 @@ SIDES: dict[model.Kind, tuple[model.Side, model.Side]] = {
     "edits": (model.Side("dialer", "calls"), model.Side("crm", "leads")),
     "dnc": (model.Side("dialer", "leads"), model.Side("crm", "leads")),
     "callbacks": (model.Side("dialer", "callbacks"), model.Side("crm", "tasks")),
+    "recordings": (model.Side("dialer", "calls"), model.Side("crm", "calls")),
 }
 LOOKS_AT: dict[model.Kind, model.Side] = {kind: source for kind, (source, _) in SIDES.items()} | {
     "edits": model.Side("dialer", "leads")
@@ -112,6 +113,8 @@ class _Client:
             side, what = (source, "read") if not readable else (target, "written to")
             self.document.add(path, f"{self._called(side)} cannot be {what}", "remove this pipeline")
             return None
+        if isinstance(settings, models.Recordings) and not self._recorded(path):
+            return None
         phone_fields = writes.phone if kind == "leads" else None
         if not self._targets(path, settings, writes, phone_fields):
             return None
@@ -157,7 +160,7 @@ class _Client:
             where=fields.compiled(settings.where, looks_at.flags_field),
             opt_out=self._opt_out(kind),
             consent=consent,
-            per_run=settings.per_run if isinstance(settings, (models.Dnc, models.Callbacks)) else 0,
+            per_run=settings.per_run if isinstance(settings, (models.Dnc, models.Callbacks, models.Recordings)) else 0,
             shared_phone=shared_phone,
             on_conflict=on_conflict,
             guard=settings.guard.limits(),
@@ -167,6 +170,8 @@ class _Client:
             edit_policy=edit_policy,
             keeps_out=kind == "leads" and writes.keeps_out,
             appointment=appointment,
+            first_look=settings.first_look if isinstance(settings, models.Recordings) else 0.0,
+            give_up=settings.give_up if isinstance(settings, models.Recordings) else 0.0,
         )
 
     def _called(self, side: model.Side) -> str:
@@ -234,11 +239,16 @@ class _Client:
 
     def _written_once(self, path: yaml_nodes.Path, kind: model.Kind, settings: models.Pipeline) -> bool:
         """Whether no other pipeline writes a field of the CRM record as well, so that they would take turns."""
-        others = self.settings.pipelines.dispositions
-        both = [name for name in settings.fields if others and name in others.fields] if kind == "edits" else []
+        pipelines = self.settings.pipelines
+        rivals: dict[model.Kind, tuple[str, models.Pipeline | None]] = {
+            "edits": ("dispositions", pipelines.dispositions),
+            "recordings": ("calls", pipelines.calls),
+        }
+        rival, others = rivals.get(kind, ("", None))
+        both = [name for name in settings.fields if others and name in others.fields]
         for name in both:
             fix = "leave it to one of them"
-            self.document.add((*path, "fields", name), f"dispositions writes {name}, too", fix, at="key")
+            self.document.add((*path, "fields", name), f"{rival} writes {name}, too", fix, at="key")
         return not both
 
     def _flags(self, path: yaml_nodes.Path, settings: models.Pipeline, spec: records.StreamSpec) -> bool:
@@ -248,6 +258,18 @@ class _Client:
             what = "flags alone are for calls; these records have none"
             self.document.add(here, what, "name the field: {field: value}")
         return not wrong
+
+    def _recorded(self, path: yaml_nodes.Path) -> bool:
+        """Whether recordings can be looked up, and have something to be written to."""
+        if not isinstance(self.connectors["dialer"], protocol.FindsRecordings):
+            what = f"the dialer (type {self.settings.dialer.type}) does not tell of recordings"
+            self.document.add(path, what, "remove this pipeline")
+            return False
+        if self.settings.pipelines.calls is None:
+            what = "without `calls` no call has a record in the CRM that a recording could be written to"
+            self.document.add(path, what, "add `calls`, or remove this pipeline")
+            return False
+        return True
 
     def _start(self, settings: models.Pipeline) -> Literal["all", "now"] | datetime:
         start = settings.start
@@ -262,7 +284,7 @@ class _Client:
     def _opt_out(self, kind: model.Kind) -> condition.Condition | None:
         """The CRM's do-not-call mark, which `dispositions` respects as well."""
         leads = self.settings.pipelines.leads
-        if kind in ("calls", "edits", "callbacks") or leads is None or leads.opt_out is None:
+        if kind in ("calls", "edits", "callbacks", "recordings") or leads is None or leads.opt_out is None:
             return None
         return fields.compiled(leads.opt_out)
 

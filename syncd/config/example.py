@@ -50,6 +50,7 @@ _KIND = {
     "by less.",
     "dnc": "Leads that the dialer itself marked as do-not-call (a list loaded by an administrator) mark their person.",
     "callbacks": "What agents promise becomes a task.",
+    "recordings": "Links to recordings go to the records of their calls. They appear minutes after a call, or never.",
     "edits": "What agents changed in a lead goes to the person's record when the call has ended.",
 }
 

@@ -114,6 +114,21 @@ class Callbacks(Pipeline):
     )
 
 
+class Recordings(Pipeline):
+    """`pipelines.recordings`: the recording of a call goes to the record that `calls` made of it. The source is the
+    call, with `recording_url`, `recording_id`, `recording_filename`, `recording_started_at`, `recording_user` and
+    `recording_length_in_sec` of its longest recording, and `recording_count`."""
+
+    first_look: Duration = Field(
+        120.0, description="How long after a call's end its recording is looked up first; then with growing pauses"
+    )
+    give_up: Duration = Field(
+        86400.0,
+        description="How long after a call's end a recording that has not appeared is given up (`no_recording`)",
+    )
+    per_run: int = Field(100, ge=1, le=10_000, description="How many calls are looked up in one run at most")
+
+
 class Edits(Pipeline):
     """`pipelines.edits`: what agents changed in a lead goes to its CRM record, once its call has ended. The source is
     the lead, as it is then: `fields` and `where` speak of the lead's fields."""
@@ -144,6 +159,7 @@ class Pipelines(Model):
 
     edits: Edits | None = Field(None, description="Dialer → CRM: fields that agents changed in called leads")
     dnc: Dnc | None = Field(None, description="Dialer → CRM: do-not-call marks that no call tells of")
+    recordings: Recordings | None = Field(None, description="Dialer → CRM: links to recordings, late")
 
     callbacks: Callbacks | None = Field(None, description="Dialer → CRM: one task for each callback that agents book")
 

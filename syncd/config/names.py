@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 from syncd.config import compile as compiler
 from syncd.config import fields, models, scalars, yaml_nodes
-from syncd.core import model
+from syncd.core import model, recording
 from syncd.sdk import errors, records
 
 Known = Mapping[model.Side, Mapping[str, records.FieldInfo]]
@@ -48,6 +48,8 @@ def _wrong(
         path: yaml_nodes.Path = ("clients", client, "pipelines", kind)
         if source in known:
             names = readable(source, known[source])
+            if kind == "recordings":
+                names |= {name: records.FieldInfo(word, writable=False) for name, word in recording.FIELDS.items()}
             for place, name, at in (*_tested(path, pipeline), *_copied(settings._document, path, pipeline)):
                 if name not in names:
                     yield place, at, f"{source} has no field {name!r}", scalars.choices(name, list(names))

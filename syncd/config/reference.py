@@ -25,6 +25,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "edits": models.Edits,
     "dnc": models.Dnc,
     "callbacks": models.Callbacks,
+    "recordings": models.Recordings,
     "guard": models.Guard,
     "field": fields.FieldSpec,
     "rule": fields.FieldRule,

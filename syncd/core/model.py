@@ -14,10 +14,12 @@ from syncd.core import condition, mapping
 from syncd.sdk import records
 from syncd.sdk.protocol import Role
 
-Kind = Literal["leads", "calls", "dispositions", "edits", "dnc", "callbacks"]
+Kind = Literal["leads", "calls", "dispositions", "edits", "dnc", "callbacks", "recordings"]
 OnConflict = Literal["source", "target", "hold"]
 EditPolicy = Literal["crm", "dialer", "newest", "hold"]
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+OF_RECORDING = "recording_"
+"""What the fields of a call's recording begin with, beside the call's own, for the mapping of `recordings`."""
 
 
 class Lane(IntEnum):
@@ -62,8 +64,10 @@ class Pipeline:
     protect: on `dispositions`, values of a status field (casefolded) that a weaker status never overwrites.
     marked: `leads` plants its marker (the mapping does not use that field).
     keeps_out: on `leads`, the dialer is told the numbers of people who opt out, whether they have a lead or not.
-    per_run: on `dnc`, how many leads one run looks at; on `callbacks`, how many that have an open one.
+    per_run: on `dnc`, how many leads one run looks at; on `callbacks`, how many that have an open one; on
+        `recordings`, how many calls it looks up.
     appointment: on `leads`, the mapped fields of an appointment, its time first; see `records.StreamSpec`.
+    first_look, give_up: on `recordings`, seconds after a call's end.
     edit_policy: on `edits`, target field → who wins where both sides changed it.
     """
 
@@ -88,6 +92,8 @@ class Pipeline:
     keeps_out: bool = False
     per_run: int = 500
     appointment: tuple[str, ...] = ()
+    first_look: float = 120.0
+    give_up: float = 86400.0
 
     @property
     def writes_back(self) -> bool:
@@ -109,6 +115,8 @@ class Pipeline:
     def reads(self) -> tuple[str, ...]:
         """The fields of `looks_at` that planning looks at."""
         names = {*self.fields.sources, *self.where.fields}
+        if self.kind == "recordings":
+            names = {name for name in names if not name.startswith(OF_RECORDING)}
         for mark in (self.opt_out, self.consent):
             if mark is not None and self.kind == "leads":
                 names.update(mark.fields)
@@ -175,6 +183,20 @@ class Known:
 NOTHING_KNOWN = Known()
 
 
+@dataclass(frozen=True, slots=True)
+class Awaited:
+    """A call whose recording is still to be found. `fields`: what the mapping and the look-up need of the call.
+    `started_at`, `ended_at`: of the call. `due_at`: when to look next. `tries`: how often that was done."""
+
+    record_id: str
+    fields: records.Fields
+    started_at: datetime
+    ended_at: datetime
+    due_at: datetime
+    digest: str = ""
+    tries: int = 0
+
+
 Verdict = Literal["create", "update", "remove", "none", "skip", "hold"]
 
 
@@ -210,6 +232,7 @@ class Plan:
     suppress: Literal["", "opt_out", "deleted"] = ""
     call: tuple[datetime, str, str] | None = None
     settles: Base = field(default_factory=dict)  # base once it is applied, where `fields` alone do not tell it
+    awaits: Awaited | None = None  # from now on, or still, its recording is to be found
     counted: bool = False  # only counted, not stored record by record: calls of leads that are not ours
 
 

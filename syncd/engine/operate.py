@@ -163,6 +163,8 @@ def _became(
         return "held", f"the source does not have the record any more; `syncd held drop {one.id}` ends it"
     if state == "held":
         return "held", plan.hint or one.hint
+    if plan.awaits is not None:
+        return "settled", "its recording is looked up again with the next runs"
     if state == "staged":
         return "staged", f"goes out with the next run ({plan.verdict})"
     return "settled", f"nothing to do any more ({plan.reason or plan.verdict})"

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from syncd.core import diff, mapping, model, plan
-from syncd.engine import editing
+from syncd.core import diff, mapping, model, plan, recording
+from syncd.engine import editing, seeking
 from syncd.engine.parts import Context
 from syncd.sdk import records
 from syncd.store import known, staging
@@ -16,8 +16,11 @@ from syncd.store import known, staging
 def fields_to_read(ctx: Context) -> tuple[str, ...]:
     """The fields that any pipeline of this stream looks at."""
     names = {name for pipe in ctx.pipes if pipe.looks_at == ctx.side for name in pipe.reads}
-    if ctx.spec.length_field and any(pipe.looks_at != ctx.side for pipe in ctx.pipes):
+    seeks = any(pipe.kind == "recordings" for pipe in ctx.pipes)
+    if ctx.spec.length_field and (seeks or any(pipe.looks_at != ctx.side for pipe in ctx.pipes)):
         names.add(ctx.spec.length_field)
+    if seeks:
+        names.update(seeking.needed(ctx))
     return tuple(sorted((names - {"crm_id"}) | set(_always(ctx.spec))))
 
 
@@ -182,6 +185,10 @@ def _calls(ctx: Context, pipe: model.Pipeline, todo: Sequence[tuple[records.Reco
         return [_callbacks(ctx, pipe, whole)]
     if pipe.kind == "edits":
         return editing.of_calls(ctx, pipe, whole)
+    if pipe.kind == "recordings":
+        asked = seeking.needed(ctx)
+        plans = [recording.awaited(pipe, record, facts, spec, raw, asked) for record, raw, facts in whole]
+        return [staging.Batch(pipe, plans)]
     return [_activities(ctx, pipe, whole) if pipe.kind == "calls" else _dispositions(ctx, pipe, whole)]
 
 

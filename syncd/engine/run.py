@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from syncd.core import model, policy
-from syncd.engine import deliver, failure, pull, recover, reread
+from syncd.engine import deliver, failure, pull, recover, reread, seeking
 from syncd.engine.parts import Client, Clock, Context, Report
 from syncd.sdk import errors, fence
 from syncd.store import clocks, known, lease, recovery, staging, streams
@@ -156,8 +156,12 @@ class Engine:
             complete = pull.pull(ctx)
         find_first = streams.first_read_at(self.db, ctx.client.name) is None
         failed: errors.SyncdError | None = None
-        for pipe in live:
-            if ctx.is_paused(pipe) or not self.guarded(ctx, pipe):
+        for pipe in ctx.pipes:
+            if ctx.is_paused(pipe):
+                continue
+            if pipe.kind == "recordings":
+                seeking.seek(ctx, pipe)
+            if pipe.shadow or not self.guarded(ctx, pipe):
                 continue
             try:
                 with ctx.asking(pipe.target.role, pipe.name):

@@ -42,7 +42,7 @@ class Claimed:
 
 def link_side(pipe: model.Pipeline) -> tuple[str, str, str]:
     """(crm stream, dialer stream, the link's column that a subject of this pipeline stands in)."""
-    if pipe.kind in ("calls", "callbacks"):
+    if pipe.kind in ("calls", "callbacks", "recordings"):
         return pipe.target.stream, pipe.source.stream, "dialer_id"
     crm, dialer = (pipe.source, pipe.target) if pipe.source.role == "crm" else (pipe.target, pipe.source)
     return crm.stream, "leads" if pipe.writes_back else dialer.stream, "crm_id"
@@ -241,7 +241,7 @@ def _change(
     if pipe.target.role == "dialer" and row.why:
         return None, row.why
     if link is None:
-        if pipe.writes_back:
+        if pipe.writes_back or pipe.kind == "recordings":
             return None, "the link is gone"
         if pipe.fields.phone_fields and not body.get(pipe.fields.phone_fields[1]):
             return None, NO_PHONE

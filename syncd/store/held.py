@@ -137,6 +137,16 @@ def release(run: Run, pipe: model.Pipeline, held: Held, now: datetime, *, forget
                     _link.c[column] == held.subject,
                 )
             )
+            if pipe.kind == "calls":  # the new one lacks the recording that the old one may have had
+                connection.execute(
+                    sa.update(tables.decision)
+                    .where(
+                        tables.decision.c.client == run.client,
+                        tables.decision.c.pipeline == "recordings",
+                        tables.decision.c.record_id == held.subject,
+                    )
+                    .values(digest="")
+                )
         if held.kind == "review":
             return True
         waiting = delivery.waiting(connection, run.client, pipe, [held.subject])

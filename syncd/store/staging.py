@@ -19,7 +19,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from syncd.core import model, policy
 from syncd.sdk import records
-from syncd.store import bulk, delivery, known, statements, streams, tables
+from syncd.store import awaited, bulk, delivery, known, statements, streams, tables
 from syncd.store.among import among
 from syncd.store.lease import Run
 
@@ -124,6 +124,8 @@ class _Stager:
         self._phones()
         self._suppress()
         self._agree()
+        if self.pipe.kind == "recordings":
+            awaited.put(self.run, self.connection, self.pipe, self.batch.plans, self.now)
         return held
 
     def _open(self, subjects: list[str]) -> dict[str, dict[str, Any]]:

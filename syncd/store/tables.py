@@ -278,6 +278,22 @@ event = sa.Table(
     sa.Index(None, "intent_id"),
 )
 
+awaited = sa.Table(  # calls whose recording is still to be found
+    "awaited",
+    metadata,
+    sa.Column("client", sa.Text, primary_key=True),
+    sa.Column("pipeline", sa.Text, primary_key=True),
+    sa.Column("record_id", sa.Text, primary_key=True),
+    sa.Column("digest", sa.Text, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),  # JSON of the call's fields that are needed
+    sa.Column("started_at", Instant, nullable=False),
+    sa.Column("ended_at", Instant, nullable=False),
+    sa.Column("due_at", Instant, nullable=False),
+    sa.Column("tries", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("noted_at", Instant, nullable=False),
+    sa.Index(None, "client", "pipeline", "due_at"),
+)
+
 backfill = sa.Table(
     "backfill",
     metadata,

@@ -44,6 +44,7 @@ LEAD = {
     "postal_code": "33601",
     "list_id": "1000",
 }
+RECORDING = "https://dialer.example.com/RECORDINGS/1.wav"
 STREET, STATE, FULL_NAME = "1 Main St\nFloor 2", "fl", "Alaska"
 
 
@@ -95,7 +96,8 @@ class Site:
         lead = self.door.lead_of(person)
         assert {name: lead[name] for name in LEAD} == LEAD
         self.sim.world.leads[int(lead["lead_id"])].first_name = "Samuel"
-        call = self.door.call(int(lead["lead_id"]), "DNC", seconds_ago=60)
+        call = self.door.call(int(lead["lead_id"]), "DNC", seconds_ago=600)
+        self.door.ask("recording", uniqueid=call.uniqueid, location=RECORDING)
         self.syncd("run", "--once")
         return call
 
@@ -128,6 +130,7 @@ def test_hubspot(site: Site) -> None:
             "hs_call_direction": "OUTBOUND",
             "hs_timestamp": booked.at.strftime("%Y-%m-%dT%H:%M:%S.000Z"),
             "hubspot_owner_id": "77001",
+            "hs_call_recording_url": RECORDING,
         }
         assert {name: call[name] for name in told} == told
         (tie,) = portal.door.sim("world", include=[])["associations"]
@@ -165,6 +168,7 @@ def test_salesforce(site: Site) -> None:
             "CallDurationInSeconds": 40,
             "CallDisposition": "DNC",
             "CallType": "Outbound",
+            "Recording_URL__c": RECORDING,
             "ActivityDate": booked.at.date().isoformat(),
         }
         assert {name: task[name] for name in told} == told

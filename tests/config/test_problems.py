@@ -228,3 +228,15 @@ def test_a_policy_for_nothing_and_a_field_with_two_writers_are_told(wrong: Wrong
     assert "clients.acme.pipelines.edits: `policy` names mail, which `fields` does not write" in line
     (line,) = wrong(HEAD + pipelines.replace("policy: {mail: crm}, fields: {email", "fields: {name: last_name, email"))
     assert line.startswith("syncd.yaml:7:36 clients.acme.pipelines.edits.fields.name: dispositions writes name, too")
+
+
+def test_recordings_need_calls_and_fields_of_their_own(wrong: Wrong) -> None:
+    pipelines = """\
+    pipelines:
+      calls: {start: now, fields: {person: crm_id, link: status}}
+      recordings: {start: now, fields: {link: recording_url}}
+"""
+    (line,) = wrong(HEAD + pipelines)
+    assert line.startswith("syncd.yaml:7:41 clients.acme.pipelines.recordings.fields.link: calls writes link, too")
+    (line,) = wrong(HEAD + pipelines.replace("calls:", "dispositions:"))
+    assert "clients.acme.pipelines.recordings: without `calls` no call has a record in the CRM" in line

@@ -18,7 +18,8 @@ def test_the_example_is_complete_and_right(monkeypatch: pytest.MonkeyPatch, tmp_
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
     settings = load.load(ROOT / "config.example.yaml")
     (plan,) = compiler.clients(settings)
-    assert [pipe.name for pipe in plan.pipelines] == ["leads", "calls", "dispositions", "edits", "dnc", "callbacks"]
+    kinds = ["leads", "calls", "dispositions", "edits", "dnc", "callbacks", "recordings"]
+    assert [pipe.name for pipe in plan.pipelines] == kinds
     assert plan.pipelines[2].protect == {"sold", "do not call"}
     assert settings.warnings == ()
 

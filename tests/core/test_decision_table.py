@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from syncd.core import condition, digest, edit, mapping, model, plan
-from syncd.sdk import records
+from syncd.core import condition, digest, edit, mapping, model, plan, recording
+from syncd.sdk import errors, records
 from syncd.sdk.testing.memory import DIALER, START
 from tests.core import tables
 from tests.core.tables import Case
@@ -456,6 +456,46 @@ def callback(case: Case) -> dict[str, str]:
 # --- the tests
 
 Vocabulary = dict[str, tuple[str, ...]]
+# --- recordings
+
+RECORDINGS = {
+    "answer": ("none", "part", "links", "other", "unclear"),
+    "time": ("left", "over"),
+    "mapping": ("fine", "unmapped"),
+    "busy": YES_NO,
+    "differs": YES_NO,
+}
+LINK = "https://dialer.example.com/1.wav"
+ANSWERS: dict[str, recording.Looked] = {
+    "none": [],
+    "part": [records.Record("1", {"url": LINK}), records.Record("2", {"url": ""})],
+    "links": [records.Record("1", {"url": LINK})],
+    "other": [records.Record("1", {"url": "ftp://dialer.example.com/1.wav"})],
+    "unclear": errors.RetryLater("not understood"),
+}
+
+
+def looked(case: Case) -> dict[str, str]:
+    """Decide one call that was looked up."""
+    kinds = (("SALE", "sale"),) if case["mapping"] == "fine" else ()
+    pipe = model.Pipeline(
+        client="acme",
+        name="recordings",
+        kind="recordings",
+        source=model.Side("dialer", "calls"),
+        target=model.Side("crm", "calls"),
+        fields=mapping.FieldMapping(
+            (mapping.Rule("link", ("recording_url",)), mapping.Rule("kind", ("status",), table=(*kinds, ("NI", "no"))))
+        ),
+        give_up=3600.0,
+    )
+    one = model.Awaited("call", {"status": "SALE"}, START, START, START)
+    agreed = base(link="other" if case["differs"] == "yes" else LINK, kind="sale")
+    known = model.Known(link=model.Link(2, "act", "call", "call", agreed), busy=case["busy"] == "yes")
+    now = START + timedelta(seconds=3599 if case["time"] == "left" else 3600)
+    return result(lambda: recording.looked(pipe, one, ANSWERS[case["answer"]], known, HASHES, now))
+
+
 TABLES: dict[str, tuple[Vocabulary, Callable[[Case], dict[str, str]]]] = {
     "L1": (LEADS, lead),
     "C1": (ACTIVITIES, activity),
@@ -463,6 +503,7 @@ TABLES: dict[str, tuple[Vocabulary, Callable[[Case], dict[str, str]]]] = {
     "S1": (STATUS_STAYS, status_stays),
     "F1": (FIELDS, field),
     "E1": (EDITS, edit_of),
+    "R1": (RECORDINGS, looked),
     "N1": (MARKS, mark),
     "K1": (CALLBACKS, callback),
 }
