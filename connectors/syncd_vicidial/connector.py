@@ -202,6 +202,11 @@ class VicidialConnector:
         """See `protocol.FindsRecordings`."""
         return recordings.NEEDED
 
+    @property
+    def recordings_words(self) -> Mapping[str, str]:
+        """See `protocol.FindsRecordings`."""
+        return recordings.WORDS
+
     def check_recordings(self) -> list[errors.Problem]:
         """Whether the user may look them up."""
         return self._recordings.check()

@@ -20,6 +20,7 @@ from syncd_vicidial.api import Api
 from syncd_vicidial.options import Options
 
 NEEDED = ("uniqueid", "lead_id", "call_date", "length_in_sec", "user")
+WORDS = {"campaign": "campaign_id", "agent": "user", "status": "status", "unique": "uniqueid"}
 _LOOKUP = "recording_lookup"
 _HEADER = "start_time|user|recording_id|lead_id|"
 _SLACK = timedelta(seconds=30)  # recording begins with the agent, and may end after the hang-up

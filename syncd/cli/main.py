@@ -25,6 +25,7 @@ from syncd.cli import (
     output,
     pause,
     plan,
+    recordings,
     run,
     session,
     setup,
@@ -50,7 +51,24 @@ app = cyclopts.App(
     help_format="plaintext",
     default_parameter=cyclopts.Parameter(negative=()),
 )
-for _group in (run, plan, status, held, pause, backfill, agent, db, config, setup, fields, dnc, init, simulate, demo):
+for _group in (
+    run,
+    plan,
+    status,
+    held,
+    pause,
+    backfill,
+    agent,
+    db,
+    config,
+    setup,
+    fields,
+    dnc,
+    recordings,
+    init,
+    simulate,
+    demo,
+):
     _group.mount(app)
 app.meta.group_parameters = cyclopts.Group("Everywhere", sort_key=0)
 

@@ -120,6 +120,11 @@ class FindsRecordings(Protocol):
     def recordings_by(self) -> Sequence[str]:
         """The fields of a call that `recordings` looks at."""
 
+    @property
+    def recordings_words(self) -> Mapping[str, str]:
+        """What an archive of recordings is sorted and filtered by: of the words "campaign", "agent", "status" and
+        "unique" (a call's id that holds no personal data), those that the dialer has → the field of a call."""
+
     def check_recordings(self) -> list[Problem]:
         """What would keep them from being looked up; like `check`, and asked only where recordings are wanted."""
 

@@ -180,6 +180,11 @@ class FaultyDialer(FaultyConnector):
         """As the inner connector."""
         return self._dialer.recordings_by
 
+    @property
+    def recordings_words(self) -> Mapping[str, str]:
+        """As the inner connector."""
+        return self._dialer.recordings_words
+
     def check_recordings(self) -> list[errors.Problem]:
         """As the inner connector."""
         return self._dialer.check_recordings()

@@ -232,6 +232,11 @@ class MemoryDialer(MemoryConnector):
         """Recordings are kept by the call's id."""
         return ()
 
+    @property
+    def recordings_words(self) -> Mapping[str, str]:
+        """Memory has no words of its own."""
+        return {"status": "status"}
+
     def check_recordings(self) -> list[errors.Problem]:
         """Memory has no problems."""
         return []
