@@ -69,19 +69,38 @@ def fetch(client: Client, wanted: Wanted) -> Archived:
     downloads = download.Downloads()
     try:
         with archive_books.opened(wanted.folder) as books:
-            for some in _batches(_calls(client, finder.recordings_words, wanted), LOOKUPS):
-                done.calls += len(some)
-                for call, found in zip(some, finder.recordings(some), strict=True):
-                    if isinstance(found, errors.SyncdError):
-                        done.failed.append(Failure(call.id, "", f"its recording cannot be looked up: {found}"))
-                        continue
-                    if not found:
-                        done.counts["no_recording"] += 1
-                    for one in found:
-                        _one(client, finder.recordings_words, wanted, call, one, books, downloads, done)
+            try:
+                for some in _batches(_calls(client, finder, wanted), LOOKUPS):
+                    _some(client, finder, wanted, some, books, downloads, done)
+            finally:
+                try:
+                    books.sum_up()
+                except OSError as error:
+                    done.failed.append(Failure("", archive_books.SUMS, f"cannot be written: {error.strerror}"))
     finally:
         downloads.close()
     return done
+
+
+def _some(
+    client: Client,
+    finder: protocol.FindsRecordings,
+    wanted: Wanted,
+    some: Sequence[records.Record],
+    books: archive_books.Books,
+    downloads: download.Downloads,
+    done: Archived,
+) -> None:
+    """Fetch what is missing of these calls."""
+    done.calls += len(some)
+    for call, found in zip(some, finder.recordings(some), strict=True):
+        if isinstance(found, errors.SyncdError):
+            done.failed.append(Failure(call.id, "", f"its recording cannot be looked up: {found}"))
+            continue
+        if not found:
+            done.counts["no_recording"] += 1
+        for one in found:
+            _one(client, finder.recordings_words, wanted, call, one, books, downloads, done)
 
 
 def _one(
@@ -98,7 +117,8 @@ def _one(
     if not url:
         done.counts["no_link"] += 1
         return
-    if books.has(one.id):
+    recorded_at = one.fields.get("started_at") or ""
+    if books.has((client.name, one.id, recorded_at)):
         done.counts["present"] += 1
         return
     spec = client.dialer.streams["calls"]
@@ -112,9 +132,7 @@ def _one(
             (wanted.folder / folder).mkdir(mode=0o700, exist_ok=True)
         got = downloads.fetch(url, path)
         lead = call.fields.get(spec.parent[0] if spec.parent else "") or ""
-        books.add(
-            archive_books.Entry(call.id, lead, one.id, records.text(start) or "", str(file), got.size, got.sha256)
-        )
+        books.add(archive_books.Entry(client.name, call.id, lead, one.id, recorded_at, str(file), got.size, got.sha256))
         done.counts["fetched"] += 1
     except download.NotFetched as error:
         done.failed.append(Failure(call.id, str(file), str(error)))
@@ -122,14 +140,15 @@ def _one(
         done.failed.append(Failure(call.id, str(file), f"cannot be written: {error.strerror}"))
 
 
-def _calls(client: Client, words: Mapping[str, str], wanted: Wanted) -> Iterator[records.Record]:
+def _calls(client: Client, finder: protocol.FindsRecordings, wanted: Wanted) -> Iterator[records.Record]:
     """The ended calls that are wanted."""
-    dialer, spec = client.dialer, client.dialer.streams["calls"]
+    dialer, spec, words = client.dialer, client.dialer.streams["calls"], finder.recordings_words
     only = {words[word]: {text.casefold() for text in texts} for word, texts in wanted.only.items() if texts}
     length = spec.length_field or ""
     names = {*words.values(), length, spec.occurred_field or "", spec.flags_field or "", *(spec.parent or ())} - {""}
-    finder_needs = dialer.recordings_by if isinstance(dialer, protocol.FindsRecordings) else ()
-    for page in dialer.pull("calls", records.Cursor(wanted.since), wanted.until, sorted({*names, *finder_needs})):
+    for page in dialer.pull(
+        "calls", records.Cursor(wanted.since), wanted.until, sorted({*names, *finder.recordings_by})
+    ):
         for call in page.records:
             start = records.instant(call.fields.get(spec.occurred_field or "") or "")
             seconds = int(call.fields.get(length) or 0)

@@ -10,6 +10,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
@@ -21,33 +22,41 @@ from syncd.sdk import errors
 MANIFEST = "manifest.jsonl"
 SUMS = "SHA256SUMS"
 _LOCK = ".lock"
+_LEFT = re.compile(r"\.(\d{8}-\d{6}_.+_.+|manifest\.jsonl|SHA256SUMS)\.part")  # of an archive, and of nobody else
+Key = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One file: of which call, lead and recording; its path below the archive; bytes; SHA-256 (hex)."""
+    """One file: of which client, call, lead and recording; its path below the archive; bytes; SHA-256 (hex)."""
 
+    client: str
     call: str
     lead: str
     recording: str
-    started_at: str
+    recorded_at: str
     file: str
     size: int
     sha256: str
 
+    @property
+    def key(self) -> Key:
+        """What tells recordings apart: a rebuilt dialer numbers them anew, and two dialers number them alike."""
+        return self.client, self.recording, self.recorded_at
+
 
 class Books:
-    """The entries by recording, and the manifest that they stand in."""
+    """The entries by key, and the manifest that they stand in."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._path = folder / MANIFEST
-        self.entries = {entry.recording: entry for entry in read(folder)} if self._path.exists() else {}
+        self.entries = {entry.key: entry for entry in read(folder)} if self._path.exists() else {}
         self._rewrite()
 
-    def has(self, recording: str) -> bool:
+    def has(self, key: Key) -> bool:
         """Whether the file of this recording is there, as far as its size tells."""
-        entry = self.entries.get(recording)
+        entry = self.entries.get(key)
         if entry is None:
             return False
         try:
@@ -67,9 +76,9 @@ class Books:
             except OSError:
                 os.truncate(self._path, end)
                 raise
-        self.entries[entry.recording] = entry
+        self.entries[entry.key] = entry
 
-    def close(self) -> None:
+    def sum_up(self) -> None:
         """Write SHA256SUMS. Raises OSError; then the one before stands."""
         _replace(self.folder / SUMS, "".join(f"{one.sha256}  {one.file}\n" for one in self.entries.values()))
 
@@ -77,7 +86,7 @@ class Books:
         """Both files as the entries say: without torn lines and those of files that were fetched anew."""
         lines = (json.dumps(asdict(entry), ensure_ascii=False) + "\n" for entry in self.entries.values())
         _replace(self._path, "".join(lines))
-        self.close()
+        self.sum_up()
 
 
 def _replace(path: Path, text: str) -> None:
@@ -98,26 +107,26 @@ def _replace(path: Path, text: str) -> None:
 def opened(folder: Path) -> Iterator[Books]:
     """The books of an archive, for one process at a time; what an earlier one left half-done is removed. Raises
     UserError."""
+    lock = -1
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with os.fdopen(os.open(folder / _LOCK, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                problem = errors.Problem(
-                    "another process is filling this archive", str(folder), "wait until it is done"
-                )
-                raise errors.UserError([problem]) from None
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            lock = os.open(folder / _LOCK, os.O_WRONLY | os.O_CREAT, 0o600)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             for left in folder.rglob(".*.part"):
-                left.unlink()
+                if _LEFT.fullmatch(left.name):
+                    left.unlink()
             books = Books(folder)
-            try:
-                yield books
-            finally:
-                books.close()
-    except OSError as error:
-        problem = errors.Problem(f"the archive cannot be written: {error.strerror}", str(folder), "mend that")
-        raise errors.UserError([problem]) from None
+        except BlockingIOError:
+            problem = errors.Problem("another process is filling this archive", str(folder), "wait until it is done")
+            raise errors.UserError([problem]) from None
+        except OSError as error:
+            problem = errors.Problem(f"the archive cannot be written: {error.strerror}", str(folder), "mend that")
+            raise errors.UserError([problem]) from None
+        yield books
+    finally:
+        if lock >= 0:
+            os.close(lock)
 
 
 def read(folder: Path) -> list[Entry]:

@@ -16,7 +16,7 @@ from urllib3.exceptions import HTTPError, MaxRetryError
 
 _CHUNK = 64 * 1024
 _TRIES = 4  # of one file, as long as each brings more of it
-_OF_PAGES = ("text/", "application/json", "application/xhtml")
+_OF_PAGES = ("text/html", "application/json", "application/xhtml")  # old servers call unknown audio text/plain
 
 
 class NotFetched(Exception):
