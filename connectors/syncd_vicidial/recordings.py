@@ -18,13 +18,13 @@ from syncd.sdk import errors, records
 from syncd_vicidial import answers, windows
 from syncd_vicidial.api import Api
 from syncd_vicidial.options import Options
+from syncd_vicidial.rows import UNIQUEID
 
 NEEDED = ("uniqueid", "lead_id", "call_date", "length_in_sec", "user")
 WORDS = {"campaign": "campaign_id", "agent": "user", "status": "status", "unique": "uniqueid"}
 _LOOKUP = "recording_lookup"
 _HEADER = "start_time|user|recording_id|lead_id|"
 _SLACK = timedelta(seconds=30)  # recording begins with the agent, and may end after the hang-up
-_UNIQUEID = re.compile(r"(?:.*-)?(\d{9,10})\.\d+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +57,9 @@ class Recordings:
             return [errors.Problem(str(error), "functions" if self._site_function else "")]
         return []
 
-    def find(self, calls: Sequence[records.Record]) -> list[list[records.Record] | errors.SyncdError]:
+    def find(self, wanted: Sequence[records.Record]) -> list[list[records.Record] | errors.SyncdError]:
         """See `protocol.FindsRecordings`."""
-        found = self._api.each(self._of_call, calls)
+        found = self._api.each(self._of_call, wanted)
         for one in found:
             if isinstance(one, errors.LeaseLost):
                 raise one
@@ -68,7 +68,7 @@ class Recordings:
     def _of_call(self, call: records.Record) -> list[records.Record]:
         """The recordings of one call, oldest first. Raises AuthFailed, RetryLater, LeaseLost."""
         lead_id, uniqueid = call.fields.get("lead_id") or "", call.fields.get("uniqueid") or ""
-        unique = _UNIQUEID.fullmatch(uniqueid)
+        unique = UNIQUEID.fullmatch(uniqueid)
         epoch = int(unique[1]) if unique else None
         rows: list[_Row] = []
         if uniqueid and self._site_function is None:
@@ -102,7 +102,7 @@ class Recordings:
             location = "|".join(rest).strip()
             if zone is None or not rest or not recording_id.isdigit():
                 raise ValueError
-            return _Row(windows.instant(start, epoch, zone), user, recording_id, lead_id, seconds, location)
+            return _Row(windows.instant(start, (epoch,), zone), user, recording_id, lead_id, seconds, location)
         except ValueError:
             raise errors.RetryLater(f"{function} gives a row that is not understood") from None
 

@@ -77,6 +77,18 @@ def test_no_recording_is_an_empty_list_and_a_blank_location_a_recording_without_
     assert (found.fields["url"], found.fields["filename"]) == ("", "")
 
 
+def test_in_the_hour_that_the_clock_shows_twice_the_calls_own_time_decides() -> None:
+    text = RECORDED["recordings"].replace("2026-11-20 11:00:05", "2026-11-01 01:30:05")
+    for hour in (5, 6):  # 01:30 in New York twice
+        start = datetime(2026, 11, 1, hour, 30, tzinfo=UTC)
+        told = {"uniqueid": f"{int(start.timestamp())}.102", "call_date": records.text(start)}
+        call = records.Record("call", {**CALL.fields, **told})
+        zone = "America/New_York"
+        with site.answering(lambda _: (200, text)) as url, site.connected(url, time_zone=zone) as dialer:
+            (found,) = dialer.recordings([call])
+        assert starts(found) == [f"2026-11-01T0{hour}:30:05Z"]
+
+
 def test_the_first_rule_that_fits_rewrites_a_link() -> None:
     rules = [
         {"from": "http://10.9.", "to": "https://no.example.com/"},
