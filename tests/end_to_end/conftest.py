@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end import site as sites
+from tests.end_to_end import story, sweep
 
 
 @pytest.fixture
@@ -30,3 +31,10 @@ def site(tmp_path: Path) -> Iterator[sites.Site]:
         made.crm.enter("1", name="Ann", phone="727 555 0001")
         made.crm.enter("2", name="Bob", phone="727 555 0002")
         yield made
+
+
+@pytest.fixture(scope="session")
+def calm(tmp_path_factory: pytest.TempPathFactory) -> story.Telling:
+    """The calm day on SQLite with a stock VICIdial: what all others must end like, whatever the CRM."""
+    with sweep.customer(tmp_path_factory.mktemp("calm")) as site:
+        return story.tell(site, story.Disturbance())

@@ -1,102 +1,84 @@
-"""A customer's CRM in SQL: people with a modified time that a trigger keeps, and a table for calls."""
+"""A customer's CRM as the people who work in it see it, in words that are no CRM's own; syncd sees it only through its
+connector.
+
+A person is known by a name that the test gives, whatever id the CRM gives. The fields of a person are name, email,
+mobile, phone, opted_out, and what comes back of calls: call_status, last_call_at, last_agent. A call is person,
+direction ("out", "in"), started_at, seconds, agent, result. Instants are aware datetimes or their text in UTC.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol
 
-import sqlalchemy as sa
-
-_SQLITE = (
-    "PRAGMA journal_mode = WAL",
-    """CREATE TABLE people (
-        id TEXT PRIMARY KEY NOT NULL, name TEXT, email TEXT, mobile TEXT, phone TEXT,
-        opted_out BOOLEAN NOT NULL DEFAULT 0, deleted BOOLEAN NOT NULL DEFAULT 0,
-        modified TEXT DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now')),
-        call_status TEXT, last_call_at DATETIME, last_agent TEXT)""",
-    "CREATE INDEX people_modified ON people (modified, id)",
-    """CREATE TRIGGER people_changed AFTER UPDATE ON people WHEN NEW.modified IS OLD.modified BEGIN
-        UPDATE people SET modified = strftime('%Y-%m-%d %H:%M:%f', 'now') WHERE id = NEW.id; END""",
-    """CREATE TABLE calls (
-        call_key TEXT PRIMARY KEY NOT NULL, person TEXT, direction TEXT, started_at DATETIME, seconds INTEGER,
-        agent TEXT, result TEXT)""",
-)
-_POSTGRESQL = (
-    """CREATE TABLE people (
-        id text PRIMARY KEY, name text, email text, mobile text, phone text,
-        opted_out boolean NOT NULL DEFAULT false, deleted boolean NOT NULL DEFAULT false,
-        modified timestamptz DEFAULT clock_timestamp(),
-        call_status text, last_call_at timestamptz, last_agent text)""",
-    "CREATE INDEX people_modified ON people (modified, id)",
-    """CREATE FUNCTION stamp() RETURNS trigger LANGUAGE plpgsql AS
-        'BEGIN IF NEW.modified IS NOT DISTINCT FROM OLD.modified THEN NEW.modified = clock_timestamp(); END IF;
-        RETURN NEW; END'""",
-    "CREATE TRIGGER people_changed BEFORE UPDATE ON people FOR EACH ROW EXECUTE FUNCTION stamp()",
-    """CREATE TABLE calls (
-        call_key varchar(20) PRIMARY KEY, person text, direction text, started_at timestamptz, seconds integer,
-        agent text, result text)""",
-)
-_MARIADB = (
-    """CREATE TABLE people (
-        id varchar(40) PRIMARY KEY, name varchar(80), email varchar(80), mobile varchar(40), phone varchar(40),
-        opted_out boolean NOT NULL DEFAULT 0, deleted boolean NOT NULL DEFAULT 0,
-        modified datetime(6) DEFAULT (utc_timestamp(6)),
-        call_status varchar(20), last_call_at datetime, last_agent varchar(20)) CHARACTER SET utf8mb4""",
-    "CREATE INDEX people_modified ON people (modified, id)",
-    """CREATE TRIGGER people_changed BEFORE UPDATE ON people FOR EACH ROW
-        SET NEW.modified = IF(NEW.modified <=> OLD.modified, utc_timestamp(6), NEW.modified)""",
-    """CREATE TABLE calls (
-        call_key varchar(20) PRIMARY KEY, person varchar(40), direction varchar(3), started_at datetime,
-        seconds integer, agent varchar(20), result varchar(20)) CHARACTER SET utf8mb4""",
-)
-_SCHEMAS = {"sqlite": _SQLITE, "postgresql": _POSTGRESQL, "mysql": _MARIADB, "mariadb": _MARIADB}
+Options = Mapping[str, object]
+Row = dict[str, Any]
+READ_SECONDS = 0.5  # how long syncd waits for an answer; a fault of the same kind takes longer
+STATUSES = {"SALE": "sold", "NI": "not interested", "NA": "no answer", "CALLBK": "call back", "DNC": "do not call"}
+STATUS: Options = {"from": "status", "map": STATUSES}
+OPTED_OUT: Options = {"rules": [{"when": {"status": "DNC"}, "value": "true"}]}
 
 
-class Crm:
-    """The CRM as the people who work on it see it; syncd sees it only through its connector."""
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What a customer's configuration says of the CRM: its own part, when people have opted out, and what each pipeline
+    makes of which field."""
 
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self.engine = sa.create_engine(url)
+    crm: Options
+    opt_out: Options
+    leads: Options
+    calls: Options
+    dispositions: Options
 
-    def create(self) -> None:
-        """Make the tables."""
-        self.run(*_SCHEMAS[self.engine.dialect.name])
 
-    def run(self, *statements: str) -> None:
-        """Execute statements in one transaction."""
-        with self.engine.begin() as connection:
-            for statement in statements:
-                connection.exec_driver_sql(statement)
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What syncd has asked of the CRM. `fired`: how many requests met a fault."""
 
-    def enter(self, person_id: str, **fields: object) -> None:
+    requests: int = 0
+    writes: int = 0
+    fired: int = 0
+
+
+class Crm(Protocol):
+    """A CRM that runs and begins empty."""
+
+    def setup(self) -> Setup:
+        """How syncd is told of it."""
+
+    def id_of(self, person: str) -> str:
+        """The id of a person's record."""
+
+    def enter(self, person: str, /, **fields: object) -> None:
         """Somebody is entered."""
-        with self.engine.begin() as connection:
-            connection.execute(sa.insert(self._people(fields)).values(id=person_id, **fields))
 
-    def change(self, person_id: str, **fields: object) -> None:
-        """Somebody is changed."""
-        people = self._people(fields)
-        with self.engine.begin() as connection:
-            connection.execute(sa.update(people).where(people.c.id == person_id).values(**fields))
+    def change(self, person: str, /, **fields: object) -> None:
+        """Somebody is changed, opted out for example."""
 
-    def people(self) -> dict[str, dict[str, Any]]:
-        """All people by id."""
-        return {str(row["id"]): row for row in self.rows("SELECT * FROM people")}
+    def delete(self, person: str) -> None:
+        """Somebody is deleted, as this CRM deletes."""
 
-    def calls(self) -> list[dict[str, Any]]:
-        """All calls."""
-        return self.rows("SELECT * FROM calls")
+    def people(self) -> dict[str, Row]:
+        """All people by name, deleted ones too, with whatever else but ids and times of change is in their records."""
 
-    def rows(self, query: str) -> list[dict[str, Any]]:
-        """The rows of a query."""
-        with self.engine.connect() as connection:
-            return [dict(row) for row in connection.exec_driver_sql(query).mappings()]
+    def calls(self) -> list[Row]:
+        """All calls, likewise."""
+
+    def forget(self) -> None:
+        """Be empty again, and whole."""
+
+    def tick(self) -> None:
+        """A second passes, where its clock tells no less: what has just been changed is past."""
+
+    def break_(self, faults: str) -> None:
+        """Requests fail from now on as its simulator's specification says."""
+
+    def asked(self) -> Asked:
+        """What has been asked of it since it began."""
+
+    def is_idle(self) -> bool:
+        """Whether it has nothing under way."""
 
     def close(self) -> None:
-        """Close all connections."""
-        self.engine.dispose()
-
-    @staticmethod
-    def _people(fields: Mapping[str, object]) -> sa.TableClause:
-        return sa.table("people", *(sa.column(name) for name in ("id", *fields)))
+        """End it."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import urllib3
+from tests.end_to_end import door
 
 API_USER, PASSWORD = "syncdapi", "right-Password_1"
 LOCAL_GMT = -5
@@ -53,22 +53,8 @@ class Call:
     at: datetime
 
 
-class Door:
-    """The control door of a running simulator, over HTTP."""
-
-    def __init__(self, url: str) -> None:
-        self._url = url
-        # a simulator that refuses connections for a while refuses its control door as well
-        retries = urllib3.Retry(total=200, read=0, other=0, backoff_factor=0.01, backoff_max=0.02)
-        self._http = urllib3.PoolManager(timeout=30, retries=retries)
-
-    def ask(self, command: str, **arguments: object) -> dict[str, Any]:
-        """Run one command."""
-        answer = self._http.request("POST", f"{self._url}/_sim/{command}", json=arguments)
-        told = answer.json()
-        assert isinstance(told, dict)
-        assert answer.status == 200, told
-        return told
+class Door(door.Door):
+    """The control door of the simulated VICIdial."""
 
     def leads(self) -> list[dict[str, Any]]:
         """All leads."""
@@ -94,16 +80,3 @@ class Door:
             length_in_sec=40,
         )
         return Call(booked["uniqueid"], start - timedelta(hours=LOCAL_GMT))
-
-    def is_idle(self) -> bool:
-        """Whether no request is being served or waits to be applied late."""
-        told = self.ask("requests")
-        return not (told["in_flight"] or told["late_pending"])
-
-    def requests(self, function: str) -> int:
-        """How often a function of the API has been asked for."""
-        return int(self.ask("requests")["functions"].get(function, 0))
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._http.clear()

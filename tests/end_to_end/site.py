@@ -1,8 +1,9 @@
-"""A customer: a CRM in SQL, a VICIdial over HTTP, a configuration file, and lives of the engine on one store."""
+"""A customer: a CRM, a VICIdial over HTTP, a configuration file, and lives of the engine on one store."""
 
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -22,39 +23,25 @@ from syncd.simulators import vicidial
 from syncd.store import status, streams, tables, upgrade
 from syncd.store.database import Database, Moment, OnCommit
 from tests.end_to_end import dialer
-from tests.end_to_end.crm import Crm
+from tests.end_to_end.crm import READ_SECONDS, Crm, Options, Setup
+from tests.end_to_end.crm_sql import SqlCrm
 
 CLIENT = "acme"
 # Waiting for the find lag costs nothing: the clock is put forward once the dialer has nothing under way any more.
-READ_SECONDS, FIND_LAG_SECONDS = 0.5, 30.0
+FIND_LAG_SECONDS = 30.0
 MOST_ROUNDS = 40
-STATUSES = {"SALE": "sold", "NI": "not interested", "NA": "no answer", "CALLBK": "call back", "DNC": "do not call"}
-
-Options = Mapping[str, object]
-
-
-def key_of(person_id: str) -> str:
-    """What the lead of a person carries in vendor_lead_code."""
-    return records.SyncKey.of(CLIENT, "leads", person_id).value
 
 
 def configuration(
-    *, store: str, crm: Options, dialer_options: Options, leads: Options, client: str = CLIENT
+    *, store: str, setup: Setup, crm: Options, dialer_options: Options, leads: Options, client: str = CLIENT
 ) -> dict[str, Any]:
     """The configuration file of a customer, as data; JSON is YAML."""
     every = {"start": "all", "every": "1m"}
-    status = {"from": "status", "map": STATUSES}
     return {
         "store": store,
         "clients": {
             client: {
-                "crm": {
-                    "type": "sql",
-                    "leads": {"table": "people", "id": "id", "modified": "modified", "deleted": "deleted"},
-                    "calls": {"table": "calls", "key": "call_key"},
-                    "statement_seconds": 5,
-                    **crm,
-                },
+                "crm": {**setup.crm, **crm},
                 "dialer": {
                     "type": "vicidial",
                     "user": dialer.API_USER,
@@ -71,35 +58,12 @@ def configuration(
                 "pipelines": {
                     "leads": {
                         **every,
-                        "opt_out": {"opted_out": True},
-                        "fields": {
-                            "phone_number": {"from": ["mobile", "phone"]},
-                            "first_name": "name",
-                            "email": "email",
-                            "list_id": {"value": dialer.LIST},
-                        },
+                        "opt_out": setup.opt_out,
+                        "fields": {**setup.leads, "list_id": {"value": dialer.LIST}},
                         **leads,
                     },
-                    "calls": {
-                        **every,
-                        "fields": {
-                            "person": "crm_id",
-                            "direction": "leg",
-                            "started_at": "call_date",
-                            "seconds": "length_in_sec",
-                            "agent": "user",
-                            "result": status,
-                        },
-                    },
-                    "dispositions": {
-                        **every,
-                        "fields": {
-                            "call_status": status,
-                            "opted_out": {"rules": [{"when": {"status": "DNC"}, "value": "true"}]},
-                            "last_call_at": "call_date",
-                            "last_agent": "user",
-                        },
-                    },
+                    "calls": {**every, "fields": setup.calls},
+                    "dispositions": {**every, "fields": setup.dispositions},
                 },
             }
         },
@@ -159,12 +123,23 @@ class Site:
         """The engine's clock."""
         return datetime.now(UTC) + self.ahead
 
+    @property
+    def sql(self) -> SqlCrm:
+        """The CRM, for what only a database has."""
+        assert isinstance(self.crm, SqlCrm)
+        return self.crm
+
+    def key_of(self, person: str) -> str:
+        """What the lead of a person carries in vendor_lead_code."""
+        return records.SyncKey.of(CLIENT, "leads", self.crm.id_of(person)).value
+
     def settings(self, **changed: object) -> models.Settings:
         """The configuration, loaded from a file as the command line does."""
         path = self.folder / "syncd.yaml"
         parts_: dict[str, Any] = {
             "store": self.store_url,
-            "crm": {"url": self.crm.url},
+            "setup": self.crm.setup(),
+            "crm": {},
             "dialer_options": {"url": self.simulator.url, **self.options},
             "leads": {},
             **changed,
@@ -192,6 +167,7 @@ class Site:
 
     def round(self, life: Life) -> list[parts.Report]:
         """Run every stream once, the CRM's first or all at once."""
+        self.crm.tick()
         if not self.at_once:
             return [life.engine.run_stream(client, side) for client, side in life.streams]
         with ThreadPoolExecutor(len(life.streams)) as pool:
@@ -199,9 +175,10 @@ class Site:
         return [one.result() for one in runs]
 
     def wait(self, life: Life) -> None:
-        """Let time pass until a stream is due: the dialer ends what it has under way, then the clock is put forward."""
-        while not self.door.is_idle():
-            pass  # each question takes a millisecond; what is under way ends in a fraction of a second
+        """Let time pass until a stream is due: both sides end what they have under way, then the clock is put
+        forward."""
+        while not (self.door.is_idle() and self.crm.is_idle()):
+            time.sleep(0.002)  # what is under way ends in a fraction of a second
         moments = [self._due(life, side) for side in life.client.sources()]
         self.ahead += max(timedelta(), min(moments) - self.now())
 
@@ -283,14 +260,13 @@ def opened(
     folder: Path,
     store_url: str,
     *,
-    crm_url: str = "",
+    crm: Crm | None = None,
     profile: str = "stock",
     state: Mapping[str, Any] | None = None,
     options: Options | None = None,
 ) -> Iterator[Site]:
-    """A customer with an empty CRM and an upgraded store."""
-    crm = Crm(crm_url or f"sqlite:///{folder / 'crm.db'}")
-    crm.create()
+    """A customer with an upgraded store and an empty CRM, on SQLite if none is given. Closes the CRM."""
+    crm = crm or SqlCrm(f"sqlite:///{folder / 'crm.db'}")
     with vicidial.serve(state or dialer.state(), profile) as simulator:
         site = Site(folder, store_url, crm, simulator, options or {})
         try:

@@ -1,23 +1,24 @@
 """A short day at a customer's: people arrive, change, opt out and go; agents call them and correct themselves.
 
 Crash tests tell it again and again, each time with one disturbance, and compare both far sides in the end with a calm
-day. It is told anew on the same store and CRM, both emptied, with a fresh VICIdial.
+day. It is told anew on the same store and CRM, both emptied, with a fresh VICIdial. It names no CRM, and the pictures
+of days with different ones can be compared.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from syncd.sdk.testing import faulty
 from syncd.simulators import vicidial
 from syncd.store.database import Moment
-from tests.end_to_end import dialer, site
+from tests.end_to_end import crm, dialer, site
 
-LONG_ID = "a person with a long id"
-_NOT_COMPARED = frozenset({"modified"})
+LONG_ID = "a person with a long id"  # in a CRM that lets people choose it
+_NOT_COMPARED = frozenset({"modified", "call_key"})
 _OF_A_LEAD = (
     "vendor_lead_code", "source_id", "list_id", "phone_code", "phone_number", "first_name", "email", "status",
     "called_count",
@@ -26,18 +27,37 @@ _OF_A_LEAD = (
 
 @dataclass
 class Disturbance:
-    """What happens once: a fault of the dialer's, by the simulator's specification, or the end of the program at a
-    commit."""
+    """What happens once: faults of the dialer's or the CRM's, by their simulators' specifications; the end of the
+    program at a commit; its end at a request of the CRM's, before or after that is applied, instead of `crm_fault`."""
 
     fault: str = ""
+    crm_fault: str = ""
     commit: tuple[int, Moment] | None = None
-    commits: int = 0
+    crm_request: tuple[int, Moment] | None = None
+    commits: int = field(default=0, repr=False)
+    _crm: crm.Crm = field(init=False, repr=False)
 
-    def on_commit(self, label: str, moment: Moment) -> None:
-        """Count commits, and end the program at the chosen one."""
+    def begin(self, place: site.Site) -> None:
+        """Let it happen from now on."""
+        self._crm = place.crm
+        place.on_commit = self._on_commit
+        place.door.ask("faults", spec=self.fault)
+        place.crm.break_(self.crm_fault)
+        if self.crm_request is not None:
+            assert not self.crm_fault, "one or the other"
+            # who is dead sends nothing any more and stores nothing: no later request gets through, no commit follows
+            number, moment = self.crm_request
+            place.crm.break_(f"all.reset_{moment}@{number},all.reset_before@{number + 1}+")
+
+    def _on_commit(self, label: str, moment: Moment) -> None:
+        """Count commits, and end the program at the chosen one, or at the first one after the chosen request."""
         self.commits += moment == "before"
         if self.commit == (self.commits, moment):
             self.commit = None
+            raise faulty.Crash
+        if self.crm_request is not None and self._crm.asked().fired:
+            self._crm.break_("")
+            self.crm_request = None
             raise faulty.Crash
 
 
@@ -53,8 +73,7 @@ class Story:
 
     def tell(self) -> dict[str, object]:
         """Tell all chapters and return what both sides hold in the end, and what the store says of it."""
-        self.site.on_commit = self.disturbance.on_commit
-        self.site.door.ask("faults", spec=self.disturbance.fault)
+        self.disturbance.begin(self.site)
         for chapter in CHAPTERS:
             chapter(self)
         self.settle()
@@ -83,29 +102,32 @@ class Story:
             else:
                 return
 
-    def call(self, person_id: str, status: str, seconds_ago: int, in_group: str = "") -> None:
+    def call(self, person: str, status: str, seconds_ago: int, in_group: str = "") -> None:
         """An agent calls the lead of a person; the call is remembered as "person status"."""
-        lead = self.site.door.lead_of(site.key_of(person_id))
+        lead = self.site.door.lead_of(self.site.key_of(person))
         made = self.site.door.call(lead["lead_id"], status, seconds_ago=seconds_ago, in_group=in_group)
-        self.calls[f"{person_id} {status}"] = made
+        self.calls[f"{person} {status}"] = made
 
     def picture(self) -> dict[str, object]:
-        """What both far systems hold, without what differs from day to day: ids of leads, and times."""
+        """What both far systems hold, without what differs from day to day: ids, and times."""
         names = {_plain(call.at): name for name, call in self.calls.items()}
+        people = self.site.crm.people()
+        keys = {self.site.key_of(person): person for person in people}
 
         def plain(row: dict[str, object]) -> tuple[tuple[str, str], ...]:
             told = {name: _plain(value) for name, value in row.items() if value not in (None, "")}
             for name in ("last_call_at", "started_at"):
                 if name in told:
                     told[name] = names[told[name]]
+            if told.get("vendor_lead_code"):
+                told["vendor_lead_code"] = keys[told["vendor_lead_code"]]
             return tuple(sorted((name, value) for name, value in told.items() if name not in _NOT_COMPARED))
 
         leads = ({name: lead[name] for name in _OF_A_LEAD} for lead in self.site.door.leads())
-        calls = ({name: value for name, value in call.items() if name != "call_key"} for call in self.site.crm.calls())
         return {
-            "people": {person_id: plain(row) for person_id, row in self.site.crm.people().items()},
+            "people": {person: plain(row) for person, row in people.items()},
             "leads": Counter(plain(lead) for lead in leads),
-            "calls": Counter(plain(call) for call in calls),
+            "calls": Counter(plain(call) for call in self.site.crm.calls()),
             "told": self.site.told(("leads", "calls")),  # of dispositions, some calls may be read together
         }
 
@@ -154,7 +176,7 @@ def _people_change(story: Story) -> None:
     change = story.site.crm.change
     change("1", mobile="727 555 0011")
     change(LONG_ID, opted_out=True)
-    change("8", deleted=True)
+    story.site.crm.delete("8")
     story.round()
 
 
@@ -163,25 +185,33 @@ CHAPTERS: tuple[Callable[[Story], None], ...] = (_people_arrive, _edits_while_in
 
 @dataclass(frozen=True, slots=True)
 class Telling:
-    """How a day ended. `fired`: whether its disturbance came. `requests`, `writes` (of leads), `commits`: how many."""
+    """How a day ended. `fired`: whether its disturbance came. `requests`, `writes` (of leads), `commits`: how many;
+    `of_crm`: what the CRM was asked."""
 
     picture: dict[str, object]
     fired: bool
     requests: int
     writes: int
     commits: int
+    of_crm: crm.Asked
 
 
 def tell(place: site.Site, disturbance: Disturbance, *, profile: str = "stock") -> Telling:
     """Tell the day on an empty CRM and store and with a VICIdial of its own."""
     place.forget()
-    place.crm.run("DELETE FROM calls", "DELETE FROM people")
+    place.crm.forget()
     with vicidial.serve(dialer.state(), profile) as simulator:
         place.connect(simulator)
-        crashes = disturbance.commit is not None
+        wanted = replace(disturbance)
         picture = Story(place, disturbance).tell()
-        asked = place.door.ask("requests")
-        fired = bool(asked["faults_fired"]) or (crashes and disturbance.commit is None)
+        asked, of_crm = place.door.ask("requests"), place.crm.asked()
+        came = {
+            "fault": bool(asked["faults_fired"]),
+            "crm_fault": bool(of_crm.fired),
+            "commit": disturbance.commit is None,
+            "crm_request": disturbance.crm_request is None,
+        }
+        fired = all(came[name] for name in came if getattr(wanted, name))
         functions = Counter(asked["functions"])
         writes = functions["add_lead"] + functions["update_lead"]
-        return Telling(picture, fired, functions.total(), writes, disturbance.commits)
+        return Telling(picture, fired, functions.total(), writes, disturbance.commits, of_crm)

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from syncd.store import streams
 from tests.end_to_end import site as sites
+from tests.end_to_end.crm_sql import SqlCrm
 
 DAY = timedelta(days=1)
 
@@ -98,20 +99,20 @@ def adjustable(postgres_dsn: str, tmp_path: Path) -> Iterator[sites.Site]:
         ):
             connection.exec_driver_sql(statement)
     engine.dispose()
-    with sites.opened(tmp_path, f"sqlite:///{tmp_path / 'syncd.db'}", crm_url=postgres_dsn) as made:
+    with sites.opened(tmp_path, f"sqlite:///{tmp_path / 'syncd.db'}", crm=SqlCrm(postgres_dsn)) as made:
         yield made
 
 
 def test_changes_after_the_crm_s_clock_was_set_back_are_read(adjustable: sites.Site) -> None:
     site = adjustable
-    site.crm.run("UPDATE clock SET ahead = '5 hours'")
+    site.sql.run("UPDATE clock SET ahead = '5 hours'")
     site.crm.enter("1", name="Ann", phone="727 555 0001")
     site.crm.enter("2", name="Short", phone="555 02")
     life = site.start()
     site.settle(life)
     assert list(site.hints()) == ["2"]
 
-    site.crm.run("UPDATE clock SET ahead = '0'")
+    site.sql.run("UPDATE clock SET ahead = '0'")
     site.crm.change("1", name="Anna")
     site.crm.change("2", phone="727 555 0002")
     site.crm.enter("3", name="Cid", phone="727 555 0003")
@@ -125,12 +126,12 @@ def test_changes_after_the_crm_s_clock_was_set_back_are_read(adjustable: sites.S
 
 def test_servers_whose_clocks_differ_by_less_than_the_overlap_are_not_read_again(adjustable: sites.Site) -> None:
     site = adjustable
-    site.crm.run("UPDATE clock SET ahead = '20 seconds'")
+    site.sql.run("UPDATE clock SET ahead = '20 seconds'")
     site.crm.enter("1", name="Ann", phone="727 555 0001")
     life = site.start()
     site.settle(life)
     before = streams.stream_state(site.db, sites.CLIENT, "crm.leads").cursor
-    site.crm.run("UPDATE clock SET ahead = '0'")
+    site.sql.run("UPDATE clock SET ahead = '0'")
     site.crm.enter("2", name="Bob", phone="727 555 0002")
     site.settle(life)
     assert sorted(first_names(site)) == ["1", "2"]
@@ -140,11 +141,11 @@ def test_servers_whose_clocks_differ_by_less_than_the_overlap_are_not_read_again
 def test_start_now_by_a_clock_that_is_then_set_back_still_takes_what_comes(adjustable: sites.Site) -> None:
     site = adjustable
     site.crm.enter("1", name="Before", phone="727 555 0001")
-    site.crm.run("UPDATE clock SET ahead = '5 hours'")
+    site.sql.run("UPDATE clock SET ahead = '5 hours'")
     life = site.start(site.settings(leads={"start": "now"}))
     site.settle(life)
     assert first_names(site) == {}
-    site.crm.run("UPDATE clock SET ahead = '0'")
+    site.sql.run("UPDATE clock SET ahead = '0'")
     site.crm.enter("2", name="After", phone="727 555 0002")
     with soon(site):
         site.settle(life)

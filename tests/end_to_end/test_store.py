@@ -131,7 +131,7 @@ def test_a_store_of_another_configuration_is_refused_before_anything_is_written(
     with sites.opened(other, f"sqlite:///{other / 'syncd.db'}") as elsewhere:
         elsewhere.crm.enter("77", name="Foreign", phone="727 555 0077")
         settings = site.settings(
-            crm={"url": elsewhere.crm.url}, dialer_options={"url": elsewhere.simulator.url, "user": dialer.API_USER}
+            crm={"url": elsewhere.sql.url}, dialer_options={"url": elsewhere.simulator.url, "user": dialer.API_USER}
         )
         with pytest.raises(errors.UserError, match="this state store belongs to another configuration") as caught:
             site.start(settings)

@@ -20,7 +20,7 @@ def stamp(moment: datetime) -> str:
 
 
 def test_without_an_index_all_flows_and_the_check_says_which_one_to_make(site: sites.Site) -> None:
-    site.crm.run("DROP INDEX people_modified")
+    site.sql.run("DROP INDEX people_modified")
     life = site.start()
     warnings = [problem for problem in life.client.crm.check() if "no index" in problem.what]
     assert [problem.fatal for problem in warnings] == [False]
@@ -30,7 +30,7 @@ def test_without_an_index_all_flows_and_the_check_says_which_one_to_make(site: s
 
 
 def test_rows_without_a_modified_time_are_read_each_time_and_lose_no_change(site: sites.Site) -> None:
-    site.crm.run("DROP TRIGGER people_changed", "UPDATE people SET modified = NULL")
+    site.sql.run("DROP TRIGGER people_changed", "UPDATE people SET modified = NULL")
     life = site.start()
     site.settle(life)
     assert names(site) == {"1": "Ann", "2": "Bob"}
@@ -40,7 +40,7 @@ def test_rows_without_a_modified_time_are_read_each_time_and_lose_no_change(site
 
 
 def test_a_held_record_is_tried_again_although_its_modified_time_has_gone(site: sites.Site) -> None:
-    site.crm.run("DROP TRIGGER people_changed")
+    site.sql.run("DROP TRIGGER people_changed")
     site.crm.enter("3", name="Short", phone="555 03")
     life = site.start()
     site.settle(life)
@@ -55,7 +55,7 @@ def test_rows_with_equal_modified_times_all_become_leads_page_by_page(site: site
     equal = stamp(datetime.now(UTC) - timedelta(days=3))
     for number in range(10, 20):
         site.crm.enter(str(number), name=f"Twin {number}", phone=f"727 555 {number:04}", modified=equal)
-    life = site.start(site.settings(crm={"url": site.crm.url, "page_size": 3}))
+    life = site.start(site.settings(crm={"page_size": 3}))
     site.settle(life)
     assert len(names(site)) == 12
 
@@ -77,8 +77,8 @@ def test_a_modified_time_in_the_future_waits_for_its_time_and_holds_up_nobody(si
 
 def test_a_row_that_vanishes_takes_its_lead_out_of_dialling(site: sites.Site) -> None:
     leads = {"table": "people", "id": "id", "modified": "modified", "deletes": "vanish"}
-    life = site.start(site.settings(crm={"url": site.crm.url, "leads": leads}))
+    life = site.start(site.settings(crm={"leads": leads}))
     site.settle(life)
-    site.crm.run("DELETE FROM people WHERE id = '2'")
+    site.sql.run("DELETE FROM people WHERE id = '2'")
     site.settle(life)
     assert (site.door.lead_of("1")["status"], site.door.lead_of("2")["status"]) == ("NEW", "SYNCDX")
