@@ -235,6 +235,11 @@ class Plan:
     awaits: Awaited | None = None  # from now on, or still, its recording is to be found
     counted: bool = False  # only counted, not stored record by record: calls of leads that are not ours
 
+    @property
+    def takes_out(self) -> bool:
+        """Whether a lead leaves dialling: who opts out without having one is only kept out, and none of the guard's."""
+        return self.verdict == "remove" and self.link_id is not None
+
 
 class WrongKey(Exception):
     """A far record carries another key than its link says: a restored or rebuilt dialer reuses ids. Nothing may be

@@ -234,7 +234,8 @@ class _Slice:
         batches = planning.plan_page(ctx, page, self._started, again=True, asked=asked, backfill=True)
         step.counts.update(read=len(page))
         step.counts.update(counted(batches))
-        step.updates, step.removes = step.counts["update"], step.counts["remove"]
+        step.updates = step.counts["update"]
+        step.removes = sum(plan.takes_out for batch in batches if not batch.aside for plan in batch.plans)
         ctx.run.count("records", len(page))
         staging.stage(ctx.run, batches, None, ctx.clock(), also=backfill_slices.advancing(self._number, step))
 

@@ -32,8 +32,9 @@ class Item:
 @dataclass(slots=True)
 class Preview:
     """What one pipeline's next run would do. `items` are the records for which something would happen or that would
-    be held; `skipped` and `held` count by reason; `staged` is what waits from earlier runs; `guard` says why its guard
-    would stop it; `paused` says who paused it; `reread` is how to read again what was read with another mapping."""
+    be held; `skipped` and `held` count by reason; `taken_out`: removals of leads; `staged` is what waits from earlier
+    runs; `guard` says why its guard would stop it; `paused` says who paused it; `reread` is how to read again what was
+    read with another mapping."""
 
     pipeline: str
     read: int = 0
@@ -42,6 +43,7 @@ class Preview:
     skipped: Counter[str] = field(default_factory=Counter)
     held: Counter[str] = field(default_factory=Counter)
     items: list[Item] = field(default_factory=list)
+    taken_out: int = 0
     staged: list[status.Waiting] = field(default_factory=list)
     guard: str = ""
     paused: str = ""
@@ -168,6 +170,7 @@ def _add(ctx: Context, one: Preview, pipe: model.Pipeline, plans: Sequence[model
             continue
         else:
             one.verdicts[plan.verdict] += 1
+            one.taken_out += plan.takes_out
         fields: Mapping[str, object] = plan.fields
         if (link := links.get(plan.subject)) is not None:
             fields = diff.changed(plan.fields, link.base, pipe.source.role, ctx.hashes, pipe.appointment)
@@ -191,7 +194,7 @@ def _guard(run: lease.Run, pipe: model.Pipeline, one: Preview, *, passes: bool) 
     planned = policy.Totals(
         there.creates + one.verdicts["create"],
         there.updates + one.verdicts["update"],
-        there.removes + one.verdicts["remove"],
+        there.removes + one.taken_out,
         there.links,
     )
     return policy.guard(planned, pipe.guard)

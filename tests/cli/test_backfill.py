@@ -27,7 +27,7 @@ def test_without_a_daemon_the_command_does_the_work(shop: shops.Shop) -> None:
     shop.crm("UPDATE people SET do_not_call = 1, modified = ? WHERE id = 4", "2026-01-05 12:00:01")
     dry = shop.syncd("backfill", "acme", "leads", "--since", "2026-01-05", "--dry-run", "--json")
     assert dry.code == 0, dry.err
-    assert (dry.json()["create"], dry.json()["skip"]) == (3, {"opt_out": 1})
+    assert (dry.json()["create"], dry.json()["remove"]) == (3, 1)  # her number is kept out of dialling
     assert shop.syncd("backfill", "list", "--json").json() == []
     ran = shop.syncd("backfill", "acme", "leads", "--since", "2026-01-05", "--until", "2026-01-05", "--json")
     assert ran.code == 0, ran.err + ran.out
@@ -54,7 +54,7 @@ def test_a_daemon_executes_it_and_the_command_follows(shop: shops.Shop) -> None:
 
 def test_fifteen_thousand_with_one_stamp_survive_a_kill(shop: shops.Shop) -> None:
     old_people(shop, 15_000)
-    shop.crm("UPDATE people SET do_not_call = 1, modified = ?", STAMP)
+    shop.crm("UPDATE people SET phone = NULL, modified = ?", "2026-01-05 12:00:01")
     process = subprocess.Popen(
         [shops.COMMAND, "backfill", "acme", "leads", "--since", "2026-01-01"],
         env=shop.environ({}),
@@ -69,7 +69,7 @@ def test_fifteen_thousand_with_one_stamp_survive_a_kill(shop: shops.Shop) -> Non
     ran = shop.syncd("backfill", "resume", str(number), "--json")
     assert ran.code == 0, ran.err
     assert (ran.json()["state"], ran.json()["read"]) == ("done", 15_000)
-    assert ran.json()["counts"]["skip.opt_out"] == 15_000
+    assert ran.json()["counts"]["skip.no_phone"] == 15_000
     assert shop.query("SELECT count(*) FROM decision") == [(15_000,)]
 
 
@@ -138,7 +138,7 @@ def test_ids_are_read_as_people_write_them(shop: shops.Shop) -> None:
 
 def test_on_a_terminal_a_bar_tells_how_fast_it_goes_and_how_long_it_takes(shop: shops.Shop) -> None:
     old_people(shop, 620, first=1000)
-    shop.crm("UPDATE people SET do_not_call = 1, modified = ? WHERE id < 1500", "2026-01-05 12:00:01")
+    shop.crm("UPDATE people SET phone = NULL, modified = ? WHERE id < 1500", "2026-01-05 12:00:01")
     shop.crm("UPDATE people SET modified = ? WHERE id >= 1500", "2026-01-09 12:00:00")
     shop.sim.hold(10)
     command = ["backfill", "acme", "leads", "--since", "2026-01-01", "--until", "2026-01-11"]
@@ -148,4 +148,4 @@ def test_on_a_terminal_a_bar_tells_how_fast_it_goes_and_how_long_it_takes(shop: 
         assert screen.end() == 0, screen.shown
         assert re.search(r"━ +500 read, \d+%, \d+/s, about \d+[smhd] left", screen.shown), screen.shown
         assert re.search(r"━ +620 read, 100%, \d+/s", screen.shown), screen.shown
-        assert "backfill 1 is done: create 120, read 620, skip 500, skip.opt_out 500" in screen.shown
+        assert "backfill 1 is done: create 120, read 620, skip 500, skip.no_phone 500" in screen.shown

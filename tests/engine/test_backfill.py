@@ -253,6 +253,20 @@ def test_a_guard_counts_all_slices_together(site: sites.Site, monkeypatch: pytes
     assert {lead.fields["first_name"] for lead in site.dialer.table("leads").values()} == {"Bob"}
 
 
+def test_people_who_opted_out_without_a_lead_are_no_mass_removal(site: sites.Site) -> None:
+    guard = model.GuardLimits(max_removes=2, max_removes_share=0.1)
+    site.pipelines = (replace(site.pipelines[0], guard=guard, keeps_out=True),)
+    for number in range(6):
+        site.person(str(number), first_name="Out", phone=f"727 555 {number:04}", do_not_call="true")
+    engine, client = site.start()
+    wanted = stored.Wanted(sites.CLIENT, "leads", str(CRM), memory.START, site.now())
+    found = backfill.preview(engine, client, wanted)
+    assert (found.verdicts["remove"], found.guard) == (6, "")
+    row = finish(site, store(site))
+    assert (row.state, row.counts["remove"]) == ("done", 6)
+    assert not any(state.paused for state in streams.pipeline_states(site.db, sites.CLIENT).values())
+
+
 def test_a_source_clock_that_is_set_back_neither_repeats_nor_loses(site: sites.Site) -> None:
     people(site, 1, 9, apart=60)
     number = store(site)
