@@ -45,9 +45,9 @@ def note(
     for detail in error.errors(include_url=False, include_input=False):
         loc = (*prefix, *detail["loc"])
         known = document.known(loc)
-        if known in document.unknown:
-            continue
         kind = detail["type"]
+        if known in document.unknown or (kind == "value_error" and _lacks_a_secret(document, known)):
+            continue
         if kind == "extra_forbidden":
             key, allowed = str(loc[-1]), _keys(model, detail["loc"][:-1])
             allowed += beside if len(detail["loc"]) == 1 else ()
@@ -60,6 +60,11 @@ def note(
             document.add(known, "nothing stands after the colon", "write a value, or leave the key out", at="key")
         else:
             document.add(known, *_explained(detail))
+
+
+def _lacks_a_secret(document: yaml_nodes.Document, path: yaml_nodes.Path) -> bool:
+    """Whether what a whole is wrong with may be no more than that one of its texts could not be made."""
+    return any(unknown[: len(path)] == path for unknown in document.unknown)
 
 
 def _ours(detail: ErrorDetails) -> bool:
