@@ -12,4 +12,4 @@ time_zone: America/New_York  # of the server; VICIdial writes local times
 campaign_id: SALES  # its own do-not-call list is asked as well
 """
 
-EXAMPLE = protocol.Example(OPTIONS)
+EXAMPLE = protocol.Example(OPTIONS, needs={"calls": ("time_zone",)})

@@ -43,7 +43,7 @@ _SHOWN: Mapping[str, str] = {  # values that show more than the default
     "shared_phone": "shared_phone: hold",
     "guard": "guard: {max_removes: 25, max_removes_share: 10%}",
 }
-_KIND = {
+KINDS = {
     "leads": "People become leads.",
     "calls": "Each call becomes one record in the CRM.",
     "dispositions": "The newest call changes the person's record. A sale or a do-not-call mark is never overwritten "
@@ -110,7 +110,7 @@ def pipelines(crm: str) -> Iterator[str]:
         model = reference.MODELS.get(kind, models.Calls)
         own = suggested.get(kind, "")
         yield ""
-        yield from _in([f"# {_KIND[kind]}", f"{kind}:"])
+        yield from _in([f"# {KINDS[kind]}", f"{kind}:"])
         named = {*_named(own), *(common if number else ())}
         if number:
             yield "    start: now"
