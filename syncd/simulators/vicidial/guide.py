@@ -15,6 +15,7 @@ _CALL_LOG = (
 _STATS = (
     "campaign_id", "calls_in_queue", "agents_available", "abandon_rate", "average_speed_of_answer", "calls_today",
 )  # fmt: skip
+_NOBODY = frozenset({"VDAD", "VDCL"})  # users on whom calls are booked that no agent took
 
 
 def get_call_log(req: Request) -> None:
@@ -96,14 +97,17 @@ def campaign_call_stats(req: Request) -> None:
     ]
     dropped = sum(call.status == "DROP" for call in calls)
     rate = f"{100 * dropped / len(calls):.2f}" if calls else "0.00"
+    waits = [call.queue_seconds for call in calls if call.user and call.user not in _NOBODY]
+    speed = f"{sum(waits) / len(waits):g}" if waits else "0"
     available = sum(
-        agent.campaign_id == campaign_id and agent.status == "READY" for agent in req.world.floor.agents.values()
+        agent.campaign_id == campaign_id and agent.status in {"READY", "CLOSER"} and not agent.lead_id
+        for agent in req.world.floor.agents.values()
     )
     waiting = sum(call.campaign_id == campaign_id for call in req.world.floor.waiting_calls)
     delimiter = req.delimiter()
     if req.has_header():
         req.echo(delimiter.join(_STATS) + "\n")
-    req.echo(delimiter.join((campaign_id, str(waiting), str(available), rate, "0", str(len(calls)))) + "\n")
+    req.echo(delimiter.join((campaign_id, str(waiting), str(available), rate, speed, str(len(calls)))) + "\n")
 
 
 _REPORTS = ("vdc_agent_api_access", "view_reports")

@@ -128,8 +128,13 @@ def _age(hours: int) -> str:
 
 
 def logged_in_agents(req: Request) -> None:
-    """Print agents at work in campaigns that the user may see."""
-    found = [agent for agent in req.world.floor.agents.values() if req.group().allows(agent.campaign_id)]
+    """Print agents at work in campaigns that the user may see, or in those of them that `campaigns` names."""
+    only = req.get("campaigns").split("|") if req.get("campaigns") else None
+    found = [
+        agent
+        for agent in req.world.floor.agents.values()
+        if req.group().allows(agent.campaign_id) and (only is None or agent.campaign_id in only)
+    ]
     if not found:
         raise req.stop(f"ERROR: logged_in_agents NO LOGGED IN AGENTS: {req.user_name}|")
     delimiter = req.delimiter()

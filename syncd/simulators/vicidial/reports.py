@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from . import rows
 from .request import Request
 from .statuses import STATUSES
+from .world import World
 
 _HOURS = tuple(f"{hour:02}" for hour in range(24))
 _PHONE_LOG = (
@@ -151,13 +152,20 @@ def call_status_stats(req: Request) -> None:
     names = campaigns.split("-")
     every = "ALLCAMPAIGNS" in names or "---ALL---" in campaigns
     outbound = sorted(req.world.campaigns) if every else sorted(names)
-    ingroups = sorted(req.get("ingroups").split("-")) if req.get("ingroups") else []
+    named = req.get("ingroups")
+    ingroups = sorted(set(named.split("-") if named else _taken_by(req.world, outbound)))
     wanted = set(statuses.split("-")) if statuses else None
     calls = [call for call in req.world.calls_between(*_period(req)) if wanted is None or call.status in wanted]
     for name in outbound:
         req.echo(_stats_line(name, [call for call in calls if call.campaign_id == name and not call.closecallid]))
     for name in ingroups:
         req.echo(_stats_line(name, [call for call in calls if call.campaign_id == name and call.closecallid]))
+
+
+def _taken_by(world: World, campaigns: Iterable[str]) -> list[str]:
+    """The in-groups from which these campaigns take calls, by their `closer_campaigns`."""
+    taking = [world.campaigns[name].closer_campaigns for name in campaigns if name in world.campaigns]
+    return [name for names in taking for name in names.removesuffix(" -").split()]
 
 
 def _stats_line(name: str, calls: list[rows.Call]) -> str:
@@ -209,29 +217,42 @@ def _dispo_line(name: str, calls: list[rows.Call], statuses: list[str], *, perce
 
 
 def in_group_status(req: Request) -> None:
-    """Print live counts of in-groups; the simulated server has no waiting calls."""
-    _live_counts(req, "in_group_status", "in_groups", _IN_GROUP_STATUS, calls=2, dead=0)
+    """Print live counts of in-groups, one row for all that are named. Their calls are those that wait: the simulated
+    server keeps no row of a call that an agent has. The calls of a campaign are counted as well, its agents are not."""
+    wanted = req.get("in_groups").split("|")
+    waiting = sum(call.campaign_id in wanted for call in req.world.floor.waiting_calls)
+    agents = [
+        agent for agent in req.world.floor.agents.values() if not set(wanted).isdisjoint(agent.closer_campaigns.split())
+    ]
+    _live_counts(req, "in_group_status", "in_groups", _IN_GROUP_STATUS, [waiting, waiting], agents, dead=0)
 
 
 def user_group_status(req: Request) -> None:
-    """Print live counts of user groups."""
-    _live_counts(req, "user_group_status", "user_groups", _USER_GROUP_STATUS, calls=1, dead=1)
+    """Print live counts of user groups, one row for all that are named."""
+    wanted = req.get("user_groups").split("|")
+    agents = [agent for agent in req.world.floor.agents.values() if req.world.users[agent.user].user_group in wanted]
+    _live_counts(req, "user_group_status", "user_groups", _USER_GROUP_STATUS, [0], agents, dead=1)
 
 
 def _live_counts(
-    req: Request, function: str, parameter: str, header: tuple[str, ...], *, calls: int, dead: int
+    req: Request,
+    function: str,
+    parameter: str,
+    header: tuple[str, ...],
+    calls: list[int],
+    agents: list[rows.LiveAgent],
+    *,
+    dead: int,
 ) -> None:
     groups = req.get(parameter)
     if not groups:
         raise req.stop(f"ERROR: {function} INVALID SEARCH PARAMETERS: {req.user_name}|{groups}")
-    wanted = groups.split("|")
-    agents = [
-        agent
-        for agent in req.world.floor.agents.values()
-        if parameter == "user_groups" and req.world.users[agent.user].user_group in wanted
-    ]
-    paused = sum(agent.status == "PAUSED" for agent in agents)
-    counts = [*[0] * calls, len(agents), 0, len(agents) - paused, paused, *[0] * dead, 0, 0]
+    kinds = Counter(
+        "DISPO" if agent.status in {"READY", "PAUSED"} and agent.lead_id else agent.status for agent in agents
+    )
+    in_calls = kinds["INCALL"] + kinds["QUEUE"] + kinds["MQUEUE"]
+    free = kinds["READY"] + kinds["CLOSER"]
+    counts = [*calls, len(agents), in_calls, free, kinds["PAUSED"], *[0] * dead, kinds["DISPO"], 0]
     delimiter = req.delimiter()
     if req.has_header():
         req.echo(delimiter.join(header) + "\n")

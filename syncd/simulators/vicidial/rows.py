@@ -72,7 +72,7 @@ class UserGroup:
 
 @dataclasses.dataclass(slots=True)
 class Campaign:
-    """A row of vicidial_campaigns."""
+    """A row of vicidial_campaigns. `closer_campaigns`: the in-groups it takes calls from, spelled " ONE TWO -"."""
 
     campaign_id: str
     campaign_name: str = ""
@@ -85,6 +85,7 @@ class Campaign:
     api_manual_dial: str = "STANDARD"
     default_xfer_group: str = "---NONE---"
     callback_statuses: list[str] = dataclasses.field(default_factory=list)  # of vicidial_campaign_statuses
+    closer_campaigns: str = ""
 
 
 @dataclasses.dataclass(slots=True)
