@@ -29,6 +29,7 @@ from syncd_vicidial.agent import AgentApi, catalogue, generic
 from syncd_vicidial.api import Api
 from syncd_vicidial.database import Database
 from syncd_vicidial.flags import Flags
+from syncd_vicidial.statistics import Statistics
 
 _HOUR = 3600.0
 
@@ -58,6 +59,7 @@ class VicidialConnector:
         self._callbacks = callbacks.Callbacks(self._api, options)
         self._booked = callback_stream.CallbackStream(self._api, options, self._calls, self._leads)
         self._writer = lead_writing.Writer(self._api, options, self._leads, self._flags)
+        self._statistics = Statistics(self._api, options)
         self.agents = AgentApi(self._api, self._leads, options, self._flags)
         self._recordings = recordings.Recordings(self._api, options)
 
@@ -188,6 +190,10 @@ class VicidialConnector:
     def dnc_remove(self, number: str, lists: Sequence[str]) -> list[str]:
         """Take it off; the user needs delete_from_dnc. Raises as `dnc_add`."""
         return self._dnc.remove(number, lists)
+
+    def statistics(self) -> Sequence[protocol.Statistics]:
+        """Campaigns and in-groups as they are now; see `protocol.TellsStatistics`."""
+        return self._statistics.read()
 
     def agent_actions(self) -> Sequence[protocol.Action]:
         """The functions of the Agent API that `command_agent` knows."""

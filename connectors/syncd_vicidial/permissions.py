@@ -17,6 +17,9 @@ _NEEDED: Mapping[str, str] = {
     "check_phone_number": f"user_level 8 or more, {_API}",
     "recording_lookup": f"user_level 7 or more, view_reports, {_API}",
     "campaigns_list": f"user_level 8 or more, view_reports, {_API}",
+    "logged_in_agents": f"user_level 7 or more, view_reports, {_API}",
+    "in_group_status": f"user_level 7 or more, view_reports, {_API}",
+    "call_status_stats": "user_level 9, view_reports",
     "call_report_export.php": "user_level 7 or more, view_reports, export_reports, and the report "
     "'Export Calls Report' among the allowed reports of the user's group",
 }

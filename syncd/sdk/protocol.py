@@ -192,6 +192,35 @@ class CommandsAgents(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Statistics:
+    """How one group of people who make or take calls is doing; what the far side does not tell is None, never 0.
+
+    `leg`: "out" (they call) or "in" (they are called). `calls_waiting`: people who wait for somebody to talk to.
+    `abandon_percent`: of today's calls, those lost before anybody was there to talk; `answer_seconds`: how long callers
+    waited today for an answer, on average. Today is the far side's."""
+
+    group: str
+    leg: Literal["out", "in"]
+    calls_waiting: int | None = None
+    agents_available: int | None = None
+    agents_logged_in: int | None = None
+    agents_in_calls: int | None = None
+    agents_paused: int | None = None
+    abandon_percent: float | None = None
+    answer_seconds: float | None = None
+    calls_today: int | None = None
+
+
+@runtime_checkable
+class TellsStatistics(Protocol):
+    """Extra: knows how calls are going just now."""
+
+    def statistics(self) -> Sequence[Statistics]:
+        """Each group once, those that call first; one request in flight. Raises LoginRefused and other AuthFailed (a
+        permission), RetryLater, also where an answer cannot be understood."""
+
+
+@dataclass(frozen=True, slots=True)
 class Example:
     """What config.example.yaml and `syncd init` show of a connector: YAML lines at the left margin, with comments.
 
