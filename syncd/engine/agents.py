@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from syncd.engine import failure
 from syncd.engine.parts import Client
 from syncd.sdk import errors, protocol
-from syncd.store import streams
 from syncd.store.database import Database
 
 
@@ -31,13 +30,7 @@ def command(db: Database, client: Client, action: str, user: str, values: Mappin
     LoginRefused, nothing sent, while the client is paused for a refused login."""
     role, connector = commanding(client)
     now = datetime.now(UTC)
-    for name, state in streams.pipeline_states(db, client.name).items():
-        # An operator's pause hides the end of the one for the login: then only `resume` ends both.
-        if state.auth_role == role and (state.paused == "operator" or state.is_paused(now)):
-            raise errors.LoginRefused(
-                f"not sent: {client.name} {name} is paused, since the {role} refused a login or a permission",
-                fix=f"correct it, then run `syncd resume {client.name}`; `syncd status {client.name}` says more",
-            )
+    failure.refuse_while_paused(db, client, role, now)
     try:
         return connector.command_agent(action, user, values)
     except errors.LoginRefused as error:

@@ -58,3 +58,15 @@ def pause_for_login(
     names = [pipe.name for pipe in client.pipelines]
     streams.pause_for_login(db, client.name, names, role=role, failures=failures, why=why, until=until)
     return why, until
+
+
+def refuse_while_paused(db: Database, client: Client, role: protocol.Role, now: datetime) -> None:
+    """Raise LoginRefused while a client is paused since its system in `role` refused a login: outside of any run, too,
+    nothing more is sent, so that a script that goes on trying cannot lock the account under the daemon."""
+    for name, state in streams.pipeline_states(db, client.name).items():
+        # An operator's pause hides the end of the one for the login: then only `resume` ends both.
+        if state.auth_role == role and (state.paused == "operator" or state.is_paused(now)):
+            raise errors.LoginRefused(
+                f"not sent: {client.name} {name} is paused, since the {role} refused a login or a permission",
+                fix=f"correct it, then run `syncd resume {client.name}`; `syncd status {client.name}` says more",
+            )
