@@ -59,6 +59,9 @@ def client(document: yaml_nodes.Document, name: str, settings: models.Client) ->
     dialer = _connector(document, name, "dialer", settings.dialer)
     if crm is None or dialer is None:
         return None
+    if settings.statistics is not None and not any(isinstance(one, protocol.TellsStatistics) for one in (crm, dialer)):
+        what = "neither the CRM nor the dialer tells statistics"
+        document.add(("clients", name, "statistics"), what, "remove this key", at="key")
     compiled = _Client(document, name, settings, {"crm": crm, "dialer": dialer})
     pipelines = [compiled.pipeline(kind) for kind in SIDES if getattr(settings.pipelines, kind) is not None]
     whole = tuple(pipeline for pipeline in pipelines if pipeline is not None)

@@ -177,6 +177,12 @@ class System(Model):
     options: SkipValidation[BaseModel] = Field(repr=False)
 
 
+class Statistics(Model):
+    """Live statistics of a client's dialer, read by the daemon."""
+
+    every: Duration = Field(30.0, ge=1, description="How often they are read, at least a second")
+
+
 class Client(Model):
     """One CRM and one dialer that are kept in step."""
 
@@ -193,6 +199,11 @@ class Client(Model):
         default_factory=dict,
         description="Who is who: VICIdial user → owner in the CRM (id or e-mail), for fields that say "
         "`agents: owner` or `agents: user`",
+    )
+    statistics: Statistics | None = Field(
+        None,
+        description="Whether the daemon reads live statistics (calls waiting, agents, calls today), and how often: "
+        "`{every: 30s}`. Off unless you say so; `syncd stats` works without",
     )
 
     @model_validator(mode="after")

@@ -19,6 +19,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "file": models.Settings,
     "log": models.Log,
     "client": models.Client,
+    "statistics": models.Statistics,
     "pipeline": models.Pipeline,
     "leads": models.Leads,
     "dispositions": models.Dispositions,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from apscheduler.events import EVENT_JOB_MAX_INSTANCES, JobSubmissionEvent
@@ -53,6 +54,11 @@ class Schedule:
             self._scheduler.modify_job(name, next_run_time=moment)
         except JobLookupError:  # the schedule has been stopped meanwhile
             return
+
+    def remove(self, name: str) -> None:
+        """Never run a job again; fine if it is not there."""
+        with suppress(JobLookupError):
+            self._scheduler.remove_job(name)
 
     def next_at(self, name: str) -> datetime | None:
         """When a job is to run next."""

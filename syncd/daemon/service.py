@@ -15,7 +15,7 @@ import structlog
 
 from syncd.config import models
 from syncd.core import model
-from syncd.daemon import setup
+from syncd.daemon import setup, statistics
 from syncd.daemon.notify import Notifier
 from syncd.daemon.progress import Progress
 from syncd.daemon.schedule import Schedule
@@ -23,7 +23,7 @@ from syncd.daemon.signals import AT_ONCE, Signals
 from syncd.engine import parts
 from syncd.engine.backfill import Slices
 from syncd.engine.run import Engine
-from syncd.sdk import errors
+from syncd.sdk import errors, fence
 from syncd.store import backfill, status, streams
 from syncd.store.database import Database
 
@@ -45,7 +45,7 @@ def serve(settings: models.Settings, *, only: Sequence[str] = ()) -> int:
     signals.install()
     with closing(Notifier(os.environ)) as notifier, setup.database(settings) as db:
         db.lock()
-        with setup.streams(settings, only) as found:
+        with setup.streams(settings, only) as found, setup.watched(settings, only) as watched:
             progress = Progress(allowed_seconds=STUCK_SECONDS)
 
             def stopping() -> bool:
@@ -54,7 +54,7 @@ def serve(settings: models.Settings, *, only: Sequence[str] = ()) -> int:
 
             engine = Engine(db, stopping=stopping)
             setup.register(engine, [client for client, _ in found])
-            service = Service(db, engine, found, progress=progress, notifier=notifier, signals=signals)
+            service = Service(db, engine, found, progress=progress, notifier=notifier, signals=signals, watched=watched)
             service.run()
             if not service.drain(settings.stop_seconds):
                 sys.stderr.flush()
@@ -69,6 +69,10 @@ class _Job:
     side: model.Side
     every_seconds: float
     result: str = ""
+
+
+class _Stopping(Exception):
+    """The daemon stops, so a reading of statistics is given up."""
 
 
 class Troubles:
@@ -132,6 +136,7 @@ class Service:
         progress: Progress,
         notifier: Notifier,
         signals: Signals,
+        watched: Sequence[statistics.Watched] = (),
     ) -> None:
         self._db, self._engine, self._slices = db, engine, Slices(engine)
         self._progress, self._notifier, self._signals = progress, notifier, signals
@@ -146,7 +151,11 @@ class Service:
             )
             for client, side in found
         }
-        self._schedule = Schedule(workers=min(MOST_WORKERS, max(1, len(self._jobs))), failed=self._job_failed)
+        self._watched = {f"{one.client.name} statistics": one for one in watched}
+        self.readings = statistics.Readings()
+        # Statistics get threads of their own number, so that no stream waits for them.
+        workers = min(MOST_WORKERS, max(1, len(self._jobs))) + min(MOST_WORKERS, len(self._watched))
+        self._schedule = Schedule(workers=workers, failed=self._job_failed)
         self._known: dict[tuple[str, str], tuple[datetime | None, str]] = {}
         self._troubles = Troubles()
 
@@ -158,6 +167,9 @@ class Service:
         for number, job in enumerate(self._jobs.values()):
             first_at = began + timedelta(seconds=number * step)
             self._schedule.add(job.name, self._body(job), every_seconds=job.every_seconds, first_at=first_at)
+        for name, one in self._watched.items():
+            first_at = began + timedelta(seconds=len(self._jobs) * step)
+            self._schedule.add(name, self._poll(name, one), every_seconds=one.every_seconds, first_at=first_at)
         self._schedule.start()
         clients = {job.client.name for job in self._jobs.values()}
         log.info("started", clients=len(clients), streams=len(self._jobs), process=os.getpid())
@@ -172,7 +184,7 @@ class Service:
         moved = self._clock_watch.moved_by()
         if moved:
             log.warning("the clock was set", seconds=round(moved, 1))
-            for name in self._jobs:
+            for name in (*self._jobs, *self._watched):
                 self._schedule.at(name, datetime.now(UTC))
         self._look_at_store()
         self._tell()
@@ -237,6 +249,34 @@ class Service:
                 self._schedule.at(job.name, max(moment, datetime.now(UTC) + SOON))
 
         return body
+
+    def _poll(self, name: str, watched: statistics.Watched) -> Callable[[], None]:
+        def body() -> None:
+            with self._progress.running(name):
+                if self._signals():
+                    return
+                try:
+                    with fence.held(self._between_requests):
+                        goes_on = statistics.poll(self._db, watched.client, self.readings)
+                except _Stopping:
+                    return
+                except Exception as error:  # noqa: BLE001  # it is logged, and tried again
+                    self._troubles.add(name, error)
+                    return
+            self._troubles.over(name)
+            if goes_on:
+                self._schedule.at(name, datetime.now(UTC) + timedelta(seconds=watched.every_seconds))
+            else:
+                self._schedule.remove(name)
+
+        return body
+
+    def _between_requests(self, timeout_seconds: float) -> None:
+        """A sign of life: a reading may be many requests, and must not keep the daemon from stopping."""
+        del timeout_seconds
+        self._progress.beat()
+        if self._signals():
+            raise _Stopping
 
     def _run(self, job: _Job) -> datetime | None:
         """Run a stream if it is due; return when it wants to be run again, None for its interval."""

@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from syncd.config import compile as compiler
 from syncd.config import models
 from syncd.core import model
+from syncd.daemon import statistics
 from syncd.engine import parts
 from syncd.engine.run import Engine
 from syncd.sdk import errors
@@ -71,6 +72,19 @@ def streams(settings: models.Settings, only: Sequence[str] = ()) -> Iterator[lis
             for place, client in enumerate(first)
             for number, side in enumerate(client.sources())
         ]
+
+
+@contextmanager
+def watched(settings: models.Settings, only: Sequence[str] = ()) -> Iterator[list[statistics.Watched]]:
+    """Those of these clients whose statistics are to be read, each with connectors of its own."""
+    every = {
+        name: one.statistics.every
+        for name, one in settings.clients.items()
+        if one.statistics is not None and name in chosen(settings, only)
+    }
+    with ExitStack() as stack:
+        found = stack.enter_context(clients(settings, list(every))) if every else []
+        yield [statistics.Watched(client, every[client.name]) for client in found]
 
 
 def register(engine: Engine, found: Iterable[parts.Client]) -> None:
