@@ -30,6 +30,7 @@ from syncd.cli import (
     session,
     setup,
     simulate,
+    stats,
     status,
 )
 from syncd.sdk import errors
@@ -55,6 +56,7 @@ for _group in (
     run,
     plan,
     status,
+    stats,
     held,
     pause,
     backfill,

@@ -7,9 +7,12 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from syncd.sdk.errors import Problem
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 
 class Output:
@@ -29,7 +32,9 @@ class Output:
             return
         texts = [["" if cell is None else str(cell) for cell in row] for row in rows]
         if sys.stdout.isatty():
-            _drawn(columns, texts)
+            from rich.console import Console
+
+            Console().print(drawn(columns, texts))
             return
         widths = [max(len(row[place]) for row in [list(columns), *texts]) for place in range(len(columns))]
         for row in [list(columns), *texts]:
@@ -41,8 +46,8 @@ class Output:
             print(json.dumps(plain(value), ensure_ascii=False), flush=True)
 
 
-def _drawn(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    from rich.console import Console
+def drawn(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """A table as rich draws it."""
     from rich.table import Table
     from rich.text import Text
 
@@ -51,7 +56,7 @@ def _drawn(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         table.add_column(column)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
-    Console().print(table)
+    return table
 
 
 def plain(value: Any) -> Any:
