@@ -180,7 +180,13 @@ class System(Model):
 class Statistics(Model):
     """Live statistics of a client's dialer, read by the daemon."""
 
-    every: Duration = Field(30.0, ge=1, description="How often they are read, at least a second")
+    every: Duration = Field(30.0, description="How often they are read; a second is the least")
+
+    @model_validator(mode="after")
+    def _not_too_often(self) -> Statistics:
+        if self.every < 1:
+            raise Wrong("every reading is several requests to a live dialer", "let a second pass, or more")
+        return self
 
 
 class Client(Model):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from syncd.config.load import load
-from syncd.sdk import errors
+from syncd.sdk import errors, registry
 
 from .conftest import HEAD, PASSWORD, Load, Wrong
 
@@ -240,3 +240,34 @@ def test_recordings_need_calls_and_fields_of_their_own(wrong: Wrong) -> None:
     assert line.startswith("syncd.yaml:7:41 clients.acme.pipelines.recordings.fields.link: calls writes link, too")
     (line,) = wrong(HEAD + pipelines.replace("calls:", "dispositions:"))
     assert "clients.acme.pipelines.recordings: without `calls` no call has a record in the CRM" in line
+
+
+def test_statistics_are_off_unless_said_every_half_minute_and_not_too_often(wrong: Wrong, good: Load) -> None:
+    text = HEAD + "    pipelines: {leads: {start: now, fields: {phone_number: a}}}\n"
+    assert good(text).clients["acme"].statistics is None
+    said = good(text + "    statistics: {}\n").clients["acme"].statistics
+    assert said is not None
+    assert said.every == 30.0
+    [line] = wrong(text + "    statistics: {every: 200ms}\n")
+    assert line.startswith("syncd.yaml:6:")
+    assert "clients.acme.statistics: every reading is several requests" in line
+
+
+def test_statistics_need_a_system_that_tells_them(
+    wrong: Wrong, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed = tmp_path / "site" / "mute-1.dist-info"
+    installed.mkdir(parents=True)
+    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: mute\nVersion: 1\n", "utf-8")
+    entry = "[syncd.connectors]\nmute = syncd.sdk.testing.memory:MemoryDialer\n"
+    (installed / "entry_points.txt").write_text(entry, "utf-8")
+    monkeypatch.syspath_prepend(installed.parent)
+    registry.load.cache_clear()
+    registry.names.cache_clear()
+    try:
+        text = HEAD.partition("    dialer:")[0] + "    dialer: {type: mute}\n"
+        [line] = wrong(text + "    pipelines: {leads: {start: now, fields: {phone_number: a}}}\n    statistics: {}\n")
+    finally:
+        registry.load.cache_clear()
+        registry.names.cache_clear()
+    assert line.startswith("syncd.yaml:6:5 clients.acme.statistics: neither the CRM nor the dialer tells statistics")
