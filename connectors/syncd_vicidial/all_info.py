@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 COLUMNS = (
     "status", "user", "vendor_lead_code", "source_id", "list_id", "gmt_offset_now", "phone_code", "phone_number",
@@ -34,10 +34,11 @@ _COMMENTS = COLUMNS.index("comments")
 @dataclass(frozen=True, slots=True)
 class Lead:
     """A lead's columns as printed. `certain` is False where a value holds the separator: then only the columns outside
-    of `doubtful` are beyond doubt."""
+    of `doubtful` are beyond doubt. `custom`: the custom fields behind them, where they were asked for."""
 
     columns: dict[str, str]
     certain: bool = True
+    custom: dict[str, str] = field(default_factory=dict)
 
 
 # Where the row has too many separators, the surplus is taken for a part of the comments; these lie next to it and any
@@ -48,31 +49,38 @@ DOUBTFUL = ("alt_phone", "email", "security_phrase", "comments")
 def parse(text: str, lead_id: str, *, separator: str = "|") -> Lead | None:
     """Given the answer to lead_all_info for `lead_id`, with or without its header line, return the lead.
 
-    None where the answer is cut, is not a lead's, or cannot be taken apart."""
+    None where the answer is cut, is not a lead's, or cannot be taken apart (with custom fields: as soon as a value
+    holds the separator)."""
     if not text.endswith("\n"):
         return None
     body = text[:-1]
     header, _, rest = body.partition("\n")
     names = header.split(separator)
-    if names[:2] == ["status", "user"] and names[-1] == "lead_id":
+    custom: list[str] = []
+    if names[:2] == ["status", "user"] and "lead_id" in names:
         body = rest
+        end = names.index("lead_id") + 1
+        names, custom = names[:end], names[end:]
     else:
         names = list(COLUMNS)
     parts = body.split(separator)
-    if len(parts) == len(names):
-        return _checked(names, parts, lead_id, certain=True)
-    surplus = len(parts) - len(names)
-    if surplus < 0 or tuple(names) != COLUMNS:
+    surplus = len(parts) - len(names) - len(custom)
+    if surplus == 0:
+        values = dict(zip(custom, parts[len(names) :], strict=True))
+        return _checked(names, parts[: len(names)], lead_id, certain=True, custom=values)
+    if surplus < 0 or custom or tuple(names) != COLUMNS:
         return None
     end = _COMMENTS + surplus + 1
     comments = separator.join(parts[_COMMENTS:end])
-    return _checked(names, [*parts[:_COMMENTS], comments, *parts[end:]], lead_id, certain=False)
+    return _checked(names, [*parts[:_COMMENTS], comments, *parts[end:]], lead_id, certain=False, custom={})
 
 
-def _checked(names: Sequence[str], parts: Sequence[str], lead_id: str, *, certain: bool) -> Lead | None:
+def _checked(
+    names: Sequence[str], parts: Sequence[str], lead_id: str, *, certain: bool, custom: dict[str, str]
+) -> Lead | None:
     columns = dict(zip(names, parts, strict=True))
     if columns["lead_id"] != lead_id:
         return None
     if tuple(names) == COLUMNS and not all(shape.fullmatch(parts[place]) for place, shape in _CHECKED):
         return None
-    return Lead(columns, certain)
+    return Lead(columns, certain, custom)

@@ -19,6 +19,11 @@ Kind = Literal["SUCCESS", "NOTICE", "ERROR"]
 
 LoginRefused = errors.LoginRefused
 
+
+class Stopped(errors.RetryLater):
+    """PHP stopped with HTTP 500 while it answered a read."""
+
+
 _MARK = re.compile(r"(SUCCESS|NOTICE|ERROR): ?")
 _FUNCTION = re.compile(r"([a-z][a-z0-9_]*) (?![=:])")
 _REST = re.compile(r"(.*?)(?: (-) |(:) ?|$)(.*)", re.DOTALL)
@@ -191,6 +196,14 @@ def duplicate_of(line: Line, list_id: str) -> str | None:
         return None
     lead = line.fields[line.fields.index(list_id) + 1]
     return lead if re.fullmatch(r"[1-9]\d*", lead) else None
+
+
+def notes(lines: Sequence[Line]) -> tuple[str, ...]:
+    """What is worth storing of an answer. That there was no callback to take back is not, and what became of custom
+    fields is told by field."""
+    nothing = [line for line in lines if "CALLBACK DELETED" in line.message and line.fields[2:3] == ("0",)]
+    nothing += [line for line in lines if "CUSTOM FIELDS" in line.message]
+    return tuple(line.code for line in lines if line.kind == "NOTICE" and line not in nothing)
 
 
 def unclear(answer: http.Answer) -> errors.Ambiguous:

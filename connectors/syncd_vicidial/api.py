@@ -66,15 +66,21 @@ class Api:
             raise answers.unclear(answer)
         return lines
 
-    def read(self, function: str, parameters: Mapping[str, str]) -> str:
+    def read(self, function: str, parameters: Mapping[str, str], *, printed_first: bool = False) -> str:
         """Call a function that changes nothing and return the text of its answer, ERROR lines included.
 
-        Raises AuthFailed, RetryLater, LeaseLost."""
+        printed_first: the function prints its answer before it logs it, so that what a server whose PHP raises on SQL
+        errors says with HTTP 500 is the answer as well: the log's SQL breaks at an apostrophe.
+
+        Raises AuthFailed, RetryLater (Stopped where PHP stopped with nothing said), LeaseLost."""
         try:
             answer, text = self._post(function, parameters)
         except errors.Ambiguous as error:
             raise errors.RetryLater(str(error)) from None
-        if answer.status != HTTPStatus.OK:
+        if answer.status == HTTPStatus.INTERNAL_SERVER_ERROR:
+            if not printed_first or not text or "Fatal error" in text:
+                raise answers.Stopped(str(self._turned_away(answer)))
+        elif answer.status != HTTPStatus.OK:
             raise self._turned_away(answer)
         if answers.is_html(text) and not answers.parse(text):
             raise errors.RetryLater(

@@ -15,7 +15,8 @@ from syncd.sdk import errors, records
 from syncd_vicidial import callbacks
 from syncd_vicidial.api import Api
 from syncd_vicidial.calls import Calls
-from syncd_vicidial.leads import FLAGS_FIELD, KEY_FIELD, Leads
+from syncd_vicidial.leads import Leads
+from syncd_vicidial.names import FLAGS_FIELD, KEY_FIELD
 from syncd_vicidial.options import Options
 
 STATES = ("open", "done", "cancelled")

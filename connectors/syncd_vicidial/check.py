@@ -41,6 +41,9 @@ def run(api: Api, calls: Calls, options: Options, *, read_calls: bool) -> list[e
     except errors.SyncdError as error:
         return [errors.Problem(f"VICIdial cannot be reached: {error}", "url", "check the address and the network")]
     problems = [*_clock(told, options), *_login(options)]
+    if options.transliterate and options.use_non_latin:
+        what = "with use_non_latin all letters are kept, so that nothing is transliterated"
+        problems.append(errors.Problem(what, "transliterate", "remove one of the two", fatal=False))
     if any(problem.where in ("user", "password") for problem in problems):
         return problems
     looks: list[tuple[str, Callable[[], Iterator[errors.Problem]]]] = [
@@ -164,11 +167,12 @@ def bookable(api: Api, options: Options, mapped: Collection[str]) -> list[errors
 def lost_letters(options: Options, mapped: Collection[str]) -> Iterator[errors.Problem]:
     """A warning where names or addresses are mapped, unless somebody has said what the server does with them."""
     fields = [name for name in _OF_PEOPLE if name in mapped]
-    if fields and "use_non_latin" not in options.model_fields_set:
+    if fields and "use_non_latin" not in options.model_fields_set and not options.transliterate:
         yield errors.Problem(
             f"letters that are not ASCII (ü, é, ñ) are dropped from {', '.join(fields)}",
             fields[0],
-            "say `use_non_latin: true` under `dialer` if VICIdial's System Settings allow them, else `false`",
+            "say `use_non_latin: true` under `dialer` if VICIdial's System Settings allow them, else `false`, or "
+            "`transliterate: true`",
             fatal=False,
         )
 

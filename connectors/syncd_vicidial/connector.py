@@ -11,12 +11,16 @@ from pydantic import BaseModel
 from syncd.sdk import errors, protocol, records
 from syncd_vicidial import (
     all_info,
+    answers,
     callback_stream,
     callbacks,
     check,
+    custom,
+    custom_check,
     dnc,
     example,
     lead_writing,
+    names,
     recordings,
     sql_calls,
     statuses,
@@ -54,11 +58,13 @@ class VicidialConnector:
             read = statuses.Statuses(self._database, options.database.flags_seconds)
             self._flags = Flags(options.status_flags, read, unknown=options.unknown_status)
             sql = sql_calls.SqlCalls(self._database, options.database.rows_per_read)
-        self._leads = lead_stream.Leads(self._api, options, self._flags)
+        self._words = text.Words.of(options)
+        self._custom = custom.CustomFields(self._api, self._words)
+        self._leads = lead_stream.Leads(self._api, options, self._flags, self._words, self._custom)
         self._calls = call_stream.Calls(self._api, options, self._flags, sql)
         self._callbacks = callbacks.Callbacks(self._api, options)
         self._booked = callback_stream.CallbackStream(self._api, options, self._calls, self._leads)
-        self._writer = lead_writing.Writer(self._api, options, self._leads, self._flags)
+        self._writer = lead_writing.Writer(self._api, options, self._leads, self._flags, self._words, self._custom)
         self._statistics = Statistics(self._api, options)
         self.agents = AgentApi(self._api, self._leads, options, self._flags)
         self._recordings = recordings.Recordings(self._api, options)
@@ -76,17 +82,17 @@ class VicidialConnector:
                 find_lag_seconds=lag,
                 phone=("phone_code", "phone_number"),
                 near=("phone_number",),
-                key_field=lead_stream.KEY_FIELD,
-                marker_field=lead_stream.MARKER_FIELD,
+                key_field=names.KEY_FIELD,
+                marker_field=names.MARKER_FIELD,
                 worked_field="called_count",
-                flags_field=lead_stream.FLAGS_FIELD,
+                flags_field=names.FLAGS_FIELD,
                 appointment=callbacks.NAMES,
                 keeps_out=bool(self._options.opt_out_lists),
             ),
             "calls": records.StreamSpec(
                 overlaps=((0.0, _HOUR), (_HOUR / 2, 4.5 * _HOUR), (24 * _HOUR, 48 * _HOUR)),
                 find_lag_seconds=lag,
-                parent=("lead_id", lead_stream.KEY_FIELD),
+                parent=("lead_id", names.KEY_FIELD),
                 occurred_field="call_date",
                 length_field="length_in_sec",
                 flags_field="flags",
@@ -94,7 +100,7 @@ class VicidialConnector:
             "callbacks": records.StreamSpec(
                 overlaps=((0.0, _HOUR), (_HOUR / 2, 4.5 * _HOUR)),
                 find_lag_seconds=lag,
-                parent=("lead_id", lead_stream.KEY_FIELD),
+                parent=("lead_id", names.KEY_FIELD),
                 occurred_field="entered_at",
             ),
         }
@@ -110,13 +116,14 @@ class VicidialConnector:
         return [*check.run(self._api, self._calls, self._options, read_calls=readable), *database]
 
     def check_values(self, stream: str, values: Mapping[str, Collection[str]]) -> list[errors.Problem]:
-        """Whether the lists exist that a mapping puts leads into, whether names will lose letters, and whether
-        callbacks can be booked."""
+        """Whether the lists exist that a mapping puts leads into, with the custom fields that it names, whether names
+        will lose letters, and whether callbacks can be booked."""
         if stream != "leads":
             return []
         return [
             *check.bookable(self._api, self._options, values),
             *check.mapped_lists(self._api, values.get("list_id", ())),
+            *custom_check.problems(self._custom, self._options, values),
             *check.lost_letters(self._options, values),
         ]
 
@@ -159,21 +166,28 @@ class VicidialConnector:
         if stream != "leads":
             return dict(fields)
         booked = self._callbacks.canonical(fields)
-        return {
-            name: text.canonical(name, value, use_non_latin=self._options.use_non_latin)
-            if name in text.FIELDS
-            else booked.get(name, value)
-            for name, value in fields.items()
-        }
+        return {name: self._foretold(name, value, booked) for name, value in fields.items()}
+
+    def _foretold(self, name: str, value: str | None, booked: records.Fields) -> str | None:
+        if name in text.FIELDS:
+            return self._words.canonical(name, value)
+        return booked.get(name, value) if name in custom.STANDARD else self._custom.canonical(value)
 
     def fields(self, stream: str) -> Mapping[str, records.FieldInfo]:
-        """Fields of a stream; of leads those that can be written and those that can only be read."""
+        """Fields of a stream; of leads those that can be written, custom ones included, and those that can only be
+        read. Standard names win. Custom fields are left out where the user may not see them. Raises RetryLater."""
         if stream != "leads":
             return call_stream.FIELDS if stream == "calls" else callback_stream.FIELDS
         read_only = dict.fromkeys(all_info.COLUMNS, records.FieldInfo(writable=False))
-        meaning = {lead_stream.FLAGS_FIELD: call_stream.FIELDS["flags"]}
+        meaning = {names.FLAGS_FIELD: call_stream.FIELDS["flags"]}
         priority = records.FieldInfo("integer -99 to 99, for new leads")
-        return {**read_only, **meaning, **text.FIELDS, **callbacks.FIELDS, lead_writing.HOPPER_FIELD: priority}
+        standard = {**read_only, **meaning, **text.FIELDS, **callbacks.FIELDS, names.HOPPER_FIELD: priority}
+        try:
+            return {**self._custom.infos(), **standard}
+        except answers.LoginRefused:
+            raise
+        except errors.AuthFailed:
+            return standard
 
     def dnc_lists(self) -> Sequence[str]:
         """See `protocol.KeepsDnc`."""

@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from syncd.sdk import errors, records
-from syncd_vicidial import answers, callbacks, dnc, flags, text
+from syncd_vicidial import adding, answers, callbacks, custom, custom_writing, dnc, flags, mapped, text
 from syncd_vicidial.api import Api
-from syncd_vicidial.leads import KEY_FIELD, MARKER_FIELD, Leads, carries, digits
+from syncd_vicidial.leads import Leads, carries, digits
+from syncd_vicidial.mapped import NOT_COLUMNS
+from syncd_vicidial.names import HOPPER_FIELD, KEY_FIELD, MARKER_FIELD
 from syncd_vicidial.options import Options, is_list_id
 
-HOPPER_FIELD = "hopper_priority"
-_NOT_COLUMNS = frozenset({HOPPER_FIELD, *callbacks.NAMES})  # written with a lead, but not into it
+_NEW = "NEW"  # the status that add_lead gives, whatever it is told
 _NUMBERS = ("phone_number", "alt_phone")
 _SHORTEST = 6  # digits of a number that can be on a do-not-call list
 _OUT_FIX = "empty the callback's date in the CRM, or put the lead back into dialling"
@@ -22,14 +23,25 @@ _OUT_FIX = "empty the callback's date in the CRM, or put the lead back into dial
 class Writer:
     """Writes the stream "leads" of one server."""
 
-    def __init__(self, api: Api, options: Options, leads: Leads, meaning: flags.Flags) -> None:
+    def __init__(
+        self,
+        api: Api,
+        options: Options,
+        leads: Leads,
+        meaning: flags.Flags,
+        words: text.Words,
+        fields: custom.CustomFields,
+    ) -> None:
         self._api = api
         self._options = options
         self._leads = leads
         self._flags = meaning
         self._dnc = dnc.Dnc(api, options)
         self._callbacks = callbacks.Callbacks(api, options)
-        self._non_latin = options.use_non_latin
+        self._words = words
+        self._custom = fields
+        self._mapped = mapped.Mapped(options, fields)
+        self._beside = custom_writing.CustomWriting(options, leads, self._mapped, fields, self._sent_update)
 
     def write(self, changes: Sequence[records.Change]) -> list[records.Outcome]:
         """Apply the changes, several in flight; one outcome per change, in order."""
@@ -52,71 +64,71 @@ class Writer:
         return self._remove(change.id or "", change.reason, numbers)
 
     def _create(self, change: records.Change) -> records.Outcome:
-        self._refuse_unknown(change)
-        values = {
-            name: text.wire(name, value) for name, value in change.fields.items() if value and name not in _NOT_COLUMNS
-        }
-        phone = values["phone_number"] = digits(values.get("phone_number", ""))
-        list_id = values.get("list_id", "")
-        if not is_list_id(list_id):
-            raise errors.Rejected(
-                [
-                    errors.Problem(
-                        "the lead has no list" if not list_id else "a list id has 3 to 14 digits",
-                        "list_id",
-                        "map `list_id`, with a default for whatever no rule matches",
-                    )
-                ]
-            )
-        values[KEY_FIELD] = change.key.value
-        if change.key.marker is not None:
-            values[MARKER_FIELD] = change.key.marker
-        values.update(self._leads.dnc_checks())
-        if self._options.list_exists_check:
-            values["list_exists_check"] = "Y"
+        columns, rest = self._mapped.split(change)
+        values = adding.parameters(change, columns, self._words, self._options) | self._leads.dnc_checks()
+        phone, list_id = values["phone_number"], values["list_id"]
         booking, notes = self._callbacks.booking(change.fields)
         values.update(booking or {})
-        priority = _priority(change.fields.get(HOPPER_FIELD), self._options.hopper_priority)
-        if priority is not None and booking is None:  # never outside of the hours in which the lead may be called
-            values |= {"add_to_hopper": "Y", "hopper_priority": str(priority), "hopper_local_call_time_check": "Y"}
-        if self._options.duplicate_check:
-            values["duplicate_check"] = self._options.duplicate_check
-        lines = self._api.write("add_lead", values)
+        if booking is None:
+            values.update(adding.hopper(change.fields.get(HOPPER_FIELD), self._options.hopper_priority))
+        wanted = self._beside.wanted(list_id, columns, rest)
+        with_add = bool(wanted.own) and self._custom.with_add
+        if with_add:
+            values |= {"custom_fields": "Y", **self._custom.wired(wanted.own)}
+        try:
+            lines = self._api.write("add_lead", values)
+        except errors.Ambiguous:
+            if with_add:  # a server whose PHP raises on the mistake in its SQL says HTTP 500 each time
+                self._custom.not_with_add()
+            raise
         lead_id = answers.added_lead(lines, phone=phone, list_id=list_id, user=self._api.user)
         if lead_id is not None:
-            notes = (*self._changed(change.fields), *notes, *_notices(lines))
+            added = any("CUSTOM FIELDS VALUES ADDED" in line.message for line in lines)
+            if with_add and not added:
+                self._custom.not_with_add()
+            status = self._words.wire("status", columns.get("status") or "") or _NEW
             refused = callbacks.refused(lines) if booking else None
-            return self._without_callback(lead_id, values.get("status", "NEW"), refused, notes)
+            # a lead that waits for its callback has the status for it; where that is refused, what is mapped
+            held = booking is not None and refused is None
+            more = {"status": status} if status != _NEW and not held and not refused else {}
+            done = self._beside.complete(lead_id, wanted, more, added=added)
+            if held and columns.get("status"):
+                done = replace(done, stored={**done.stored, "status": callbacks.HOLD})
+            return self._without_callback(done, status, refused, (*notes, *answers.notes(lines)))
         if lines[0].kind == "ERROR" and all(line.kind == "ERROR" for line in lines):
             if "DUPLICATE" in lines[0].message:
-                return self._duplicate(lines[0], change.key, list_id)
+                return self._duplicate(lines[0], change.key, list_id, complete=not wanted.own)
             error = answers.refusal(lines[0], "add_lead", self._api.user)
             if error is not None and not isinstance(error, errors.Missing):
                 raise error
         raise errors.Ambiguous("add_lead does not say clearly which lead it added, if any")
 
     def _without_callback(
-        self, lead_id: str, status: str, error: errors.Rejected | None, notes: tuple[str, ...]
+        self, done: records.Outcome, status: str, error: errors.Rejected | None, notes: tuple[str, ...]
     ) -> records.Outcome:
-        """The outcome for a lead whose callback may have been refused: the lead must not go on waiting for it."""
+        """The outcome for a lead whose callback may have been refused: the lead must not go on waiting for it. What
+        else could not be stored counts more: it is to be tried again, with the callback."""
+        notes = (*done.notes, *notes)
         if error is None:
-            return records.Outcome(lead_id, notes=notes)
-        unapplied = frozenset(callbacks.NAMES)
+            return replace(done, notes=notes)
+        failed: errors.SyncdError = error
         try:
-            self._send_update(lead_id, {"status": status})
+            self._send_update(done.id or "", {"status": status})
         except (errors.Ambiguous, errors.Missing) as unclear:  # to be repeated, with the callback
-            again = errors.RetryLater(f"{unclear}, while the lead was taken out of {callbacks.HOLD}")
-            return records.Outcome(lead_id, again, notes, unapplied)
-        except errors.SyncdError as failed:
-            return records.Outcome(lead_id, failed, notes, unapplied)
-        return records.Outcome(lead_id, error, notes, unapplied)
+            failed = errors.RetryLater(f"{unclear}, while the lead was taken out of {callbacks.HOLD}")
+        except errors.SyncdError as refused:
+            failed = refused
+        unapplied = done.unapplied | frozenset(callbacks.NAMES)
+        return replace(done, error=done.error or failed, notes=notes, unapplied=unapplied)
 
-    def _duplicate(self, line: answers.Line, key: records.SyncKey, list_id: str) -> records.Outcome:
+    def _duplicate(self, line: answers.Line, key: records.SyncKey, list_id: str, *, complete: bool) -> records.Outcome:
         lead_id = answers.duplicate_of(line, list_id)
         if lead_id is None:
             raise errors.Ambiguous("add_lead does not say clearly which lead has the number already")
         existing = self._leads.one(lead_id, frozenset({KEY_FIELD, MARKER_FIELD}))
         if existing is not None and carries(existing, key):
+            if not complete:
+                raise errors.Ambiguous("the lead is there already, perhaps without its custom fields")
             return records.Outcome(lead_id, notes=("was-there",))
         raise errors.Rejected(
             [
@@ -129,17 +141,17 @@ class Writer:
         )
 
     def _update(self, change: records.Change, lead_id: str) -> records.Outcome:
-        self._refuse_unknown(change)
+        columns, rest = self._mapped.split(change)
         values = {
-            name: text.update_value(name, value, use_non_latin=self._non_latin)
-            for name, value in change.fields.items()
-            if name not in _NOT_COLUMNS  # the hopper is for new leads; who was dialled is not dialled again by a change
+            name: self._words.update(name, value)
+            for name, value in columns.items()
+            if name not in NOT_COLUMNS  # the hopper is for new leads; who was dialled is not dialled again by a change
         }
         booked = {name: value for name, value in change.fields.items() if name in callbacks.NAMES}
-        if not values and callbacks.AT not in booked:
+        if not values and not rest and callbacks.AT not in booked:
             return records.Outcome(lead_id, notes=("nothing-to-send",))
         for name in sorted(text.NOT_CLEARABLE & values.keys()):
-            if values[name] == text.update_value(name, None, use_non_latin=self._non_latin):
+            if values[name] == self._words.update(name, None):
                 raise errors.Rejected(
                     [errors.Problem(f"{name} cannot be empty", name, f"correct the record, or do not `clear` {name}")]
                 )
@@ -163,14 +175,18 @@ class Writer:
                 )
             if self._options.list_exists_check:
                 values["list_exists_check"] = "Y"
-        notes = self._changed(change.fields)
+        has_custom = self._beside.are_in(columns, rest)
         if self._is_out(values.get("status", "")):
             values["callback"] = "REMOVE"  # when it came due it would be dialled, whatever its status
-            outcome = self._send_update(lead_id, values, notes)
+            outcome = self._send_update(lead_id, values)
+            outcome = self._beside.follow(outcome, columns, rest) if has_custom else outcome
             return _out(outcome) if booked.get(callbacks.AT) else outcome
         if callbacks.AT in booked:
-            return self._update_with_callback(lead_id, values, booked, notes)
-        return self._send_update(lead_id, values, notes)
+            outcome = self._update_with_callback(lead_id, values, booked, ())
+            return self._beside.follow(outcome, columns, rest) if has_custom else outcome
+        if has_custom:
+            return self._beside.update(lead_id, values, columns, rest)
+        return self._send_update(lead_id, values)
 
     def _is_out(self, status: str) -> bool:
         """Whether a lead of this status must not be dialled."""
@@ -204,7 +220,8 @@ class Writer:
                 if step.afresh:  # what was booked is gone: nothing is as it was
                     raise errors.Ambiguous(str(error)) from None
                 raise
-            return self._without_callback(lead_id, back, callbacks.refused(lines), (*notes, *_notices(lines)))
+            done = records.Outcome(lead_id)
+            return self._without_callback(done, back, callbacks.refused(lines), (*notes, *answers.notes(lines)))
         if step.kind == "cancel":
             values |= {"callback": "REMOVE", "remove_from_hopper": "Y"}
         if status == callbacks.HOLD and not step.waits:
@@ -239,20 +256,28 @@ class Writer:
         return outcome
 
     def _send_update(self, lead_id: str, values: Mapping[str, str], notes: tuple[str, ...] = ()) -> records.Outcome:
-        return records.Outcome(lead_id, notes=(*notes, *_notices(self._sent_update(lead_id, values))))
+        return records.Outcome(lead_id, notes=(*notes, *answers.notes(self._sent_update(lead_id, values))))
 
-    def _sent_update(self, lead_id: str, values: Mapping[str, str]) -> list[answers.Line]:
-        """The lines of an answer that says that the lead is updated; of a request that is about the callback alone,
-        that this is done."""
-        lines = self._api.write("update_lead", {"lead_id": lead_id, **values})
+    def _sent_update(
+        self, lead_id: str, values: Mapping[str, str], own: Mapping[str, str] | None = None
+    ) -> list[answers.Line]:
+        """The lines of an answer that says that the lead is updated, and that its custom fields `own` are; of a request
+        that is about the callback alone, that this is done."""
+        # behind other parameters: update_lead does not see a custom field that comes first
+        parameters = {"lead_id": lead_id, **values, **({"custom_fields": "Y", **own} if own else {})}
+        lines = self._api.write("update_lead", parameters)
         done = [line for line in lines if line.kind == "SUCCESS"]
         refused = [line for line in lines if line.kind == "ERROR"]
-        if len(done) == 1 and not refused and done[0].function == "update_lead":
-            fields = done[0].fields
-            if "LEAD HAS BEEN UPDATED" in done[0].message and len(fields) >= 3 and fields[1] == lead_id:
+        stored = [line for line in lines if "CUSTOM FIELDS VALUES UPDATED" in line.message]
+        if not refused and (stored or not own):
+            if own and not values and not done:
                 return lines
+            if len(done) == 1 and done[0].function == "update_lead":
+                fields = done[0].fields
+                if "LEAD HAS BEEN UPDATED" in done[0].message and len(fields) >= 3 and fields[1] == lead_id:
+                    return lines
         told = any(line.function == "update_lead" and line.message.startswith("SCHEDULED CALLBACK") for line in lines)
-        if told and not done and not refused and not values.keys() - callbacks.PARAMETERS:
+        if told and not done and not refused and not own and not values.keys() - callbacks.PARAMETERS:
             return lines
         if refused and not done:
             error = answers.refusal(refused[0], "update_lead", self._api.user)
@@ -260,43 +285,9 @@ class Writer:
                 raise error
         raise errors.Ambiguous("update_lead gives an answer that is not understood")
 
-    def _refuse_unknown(self, change: records.Change) -> None:
-        problems = [
-            errors.Problem(f"VICIdial's leads have no field {name}", name, "correct the mapping")
-            for name in sorted(change.fields.keys() - text.FIELDS.keys() - _NOT_COLUMNS)
-        ]
-        reserved = {KEY_FIELD} | ({MARKER_FIELD} if change.key.marker is not None else set())
-        problems += [
-            errors.Problem(f"{name} holds what syncd finds the lead by", name, "map another field")
-            for name in sorted(change.fields.keys() & reserved)
-        ]
-        if problems:
-            raise errors.Rejected(problems)
-
-    def _changed(self, fields: records.Fields) -> tuple[str, ...]:
-        for name, value in fields.items():
-            if value and name in text.FIELDS and text.canonical(name, value, use_non_latin=self._non_latin) != value:
-                return ("values-changed",)
-        return ()
-
 
 def _out(outcome: records.Outcome) -> records.Outcome:
     """The outcome for a lead that must not be dialled, of a change that wants it called back."""
     what = errors.Problem("no callback is booked: the lead is out of dialling", callbacks.AT, _OUT_FIX)
-    return replace(outcome, error=errors.Rejected([what]), unapplied=frozenset(callbacks.NAMES))
-
-
-def _priority(mapped: str | None, default: int | None) -> int | None:
-    """The place in the hopper that a new lead gets, None where it waits for its turn."""
-    if not mapped:
-        return default
-    if not re.fullmatch(r"-?\d{1,2}", mapped.strip()):
-        what = "a hopper priority is a whole number from -99 to 99"
-        raise errors.Rejected([errors.Problem(what, HOPPER_FIELD, "correct the record or the mapping")])
-    return int(mapped)
-
-
-def _notices(lines: Sequence[answers.Line]) -> tuple[str, ...]:
-    """What is worth storing of an answer; that there was no callback to take back is not."""
-    nothing = [line for line in lines if "CALLBACK DELETED" in line.message and line.fields[2:3] == ("0",)]
-    return tuple(line.code for line in lines if line.kind == "NOTICE" and line not in nothing)
+    failed = outcome.error or errors.Rejected([what])
+    return replace(outcome, error=failed, unapplied=outcome.unapplied | frozenset(callbacks.NAMES))

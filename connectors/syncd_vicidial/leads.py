@@ -7,24 +7,29 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from syncd.sdk import errors, records
-from syncd_vicidial import all_info, answers, callbacks, dnc, flags, lists, text
+from syncd_vicidial import all_info, answers, callbacks, custom, dnc, flags, lists, text
 from syncd_vicidial.api import Api
+from syncd_vicidial.names import FLAGS_FIELD, KEY_FIELD, MARKER_FIELD
 from syncd_vicidial.options import Options, is_list_id
 
-KEY_FIELD = "vendor_lead_code"
-MARKER_FIELD = "source_id"
-FLAGS_FIELD = "flags"  # what the lead's status means, as of calls
 _READABLE = frozenset({*all_info.COLUMNS, FLAGS_FIELD})
 _MOST_HITS = 10_000  # leads of all phones of one search
 _PHONES_AT_ONCE = 50
+_OWN_LIST = 100  # from this entry_list_id on, a lead's custom values are in that list's table
+OF_LIST = frozenset({"list_id", "entry_list_id"})  # columns that tell which list's custom fields a lead has
+_WORDS = text.Words()
 
 
 class Leads:
     """The stream "leads" of one server."""
 
-    def __init__(self, api: Api, options: Options, meaning: flags.Flags) -> None:
+    def __init__(
+        self, api: Api, options: Options, meaning: flags.Flags, words: text.Words, fields: custom.CustomFields
+    ) -> None:
         self._api = api
         self._flags = meaning
+        self._words = words
+        self._custom = fields
         self._dnc = dnc.Dnc(api, options)
         self._options = options
         self._callbacks = callbacks.Callbacks(api, options)
@@ -35,13 +40,17 @@ class Leads:
     # -- reading
 
     def get(self, ids: Sequence[str], fields: Sequence[str]) -> list[records.Record]:
-        """The leads of these ids that exist, with their callbacks only where these are asked for. Raises AuthFailed,
-        RetryLater."""
-        booked = set(fields).intersection(callbacks.NAMES)
-        wanted = frozenset(fields) & self._readable or (frozenset({KEY_FIELD}) if booked else self._readable)
+        """The leads of these ids that exist, with their callbacks and custom fields only where these are asked for.
+        Raises AuthFailed, RetryLater."""
+        named = frozenset(fields)
+        booked = named.intersection(callbacks.NAMES)
+        wanted = named & self._readable if named else self._readable
+        if booked and not wanted:
+            wanted = frozenset({KEY_FIELD})
+        labels = custom.labels_in(named)
 
         def with_callback(lead_id: str) -> records.Record | None:
-            record = self.one(lead_id, wanted)
+            record = self.one(lead_id, wanted, labels)
             if record is None or not booked:
                 return record
             told = self._callbacks.read(lead_id)
@@ -121,48 +130,80 @@ class Leads:
             return {value: ids for one in values for value, ids in self._search_some(by, [one]).items()}
         return found
 
-    def one(self, lead_id: str, wanted: frozenset[str]) -> records.Record | None:
-        """These columns of a lead, None where there is no such lead. Raises AuthFailed, RetryLater."""
-        answer = self._api.read("lead_all_info", {"lead_id": lead_id, "header": "YES"})
+    def one(self, lead_id: str, wanted: frozenset[str], labels: frozenset[str] = frozenset()) -> records.Record | None:
+        """These columns and custom fields of a lead, None where there is none. Raises AuthFailed, RetryLater."""
+        needed = wanted | ({"status"} if FLAGS_FIELD in wanted else set()) | (OF_LIST if labels else frozenset())
+        columns = self._columns(lead_id, needed)
+        if columns is None:
+            return None
+        fields = {name: self._words.read(name, value, self._zone) for name, value in columns.items() if name in wanted}
+        if FLAGS_FIELD in wanted:
+            fields[FLAGS_FIELD] = self._flags.of_lead(columns["status"])
+        if labels:
+            list_id = list_of(columns)
+            there = self._custom.labels(list_id) & labels
+            found = (self._custom.read(lead_id, list_id, there) if there else None) or {}
+            exact = self._options.exact_email
+            if exact in found:
+                found[exact] = text.plus_decoded(found[exact])
+            fields |= dict.fromkeys(labels, "") | found
+        return records.Record(lead_id, fields)
+
+    def _columns(self, lead_id: str, needed: frozenset[str]) -> dict[str, str] | None:
+        """The needed columns of a lead and more; None if it is gone."""
+        try:
+            answer = self._api.read("lead_all_info", {"lead_id": lead_id, "header": "YES"})
+        except answers.Stopped:
+            # an apostrophe in one of its values stops a server whose PHP raises on SQL errors, before it has printed
+            return self._one_by_one(lead_id, needed)
         if not answer.strip():
             # asked column by column such a server would give a lead of which every field is blank
             raise errors.RetryLater("lead_all_info gives an empty answer")
         lead = all_info.parse(answer, lead_id)
         if lead is None and answer.lstrip().startswith("ERROR"):
-            line = answers.parse(answer)[-1]
-            if "LIST NOT FOUND" in line.message:
-                self._refuse_to_guess(lead_id, line)
-                return None
-            error = answers.refusal(line, "lead_all_info", self._api.user)
-            if isinstance(error, errors.Missing):
-                return None
-            raise error or errors.RetryLater("lead_all_info gives an answer that is not understood")
+            self._refuse_to_guess(lead_id, answers.parse(answer)[-1], "lead_all_info")
+            return None
         if lead is None or not lead.certain:
             tab = self._api.read("lead_all_info", {"lead_id": lead_id, "header": "YES", "stage": "tab"})
             by_tab = all_info.parse(tab, lead_id, separator="\t")
             lead = by_tab if by_tab is not None and by_tab.certain else lead or by_tab
-        columns = dict(lead.columns) if lead is not None else {"lead_id": lead_id}
-        if lead is None or not lead.certain:
-            doubtful = all_info.DOUBTFUL if lead is not None else tuple(set(all_info.COLUMNS) - {"lead_id"})
-            for name in sorted(wanted.intersection(doubtful)):
-                columns[name] = self._column(lead_id, name)
-        fields = {name: text.read(name, value, self._zone) for name, value in columns.items() if name in wanted}
-        if FLAGS_FIELD in wanted:
-            fields[FLAGS_FIELD] = self._flags.of_lead(columns["status"])
-        return records.Record(lead_id, fields)
+        if lead is None:
+            return self._one_by_one(lead_id, needed)
+        columns = dict(lead.columns)
+        for name in sorted(needed.intersection(all_info.DOUBTFUL)) if not lead.certain else ():
+            columns[name] = self._column(lead_id, name)
+        return columns
 
-    def _refuse_to_guess(self, lead_id: str, line: answers.Line) -> None:
-        """A lead that is shown to nobody since its list is gone counts as gone, too: it cannot be dialled. Where the
-        user may only not see it, "there is no such lead" would be a wrong answer."""
-        list_id = line.fields[3] if len(line.fields) > 3 else ""
-        if not is_list_id(list_id) or lists.state(self._api, list_id) != "missing":
-            raise errors.AuthFailed(
-                f"user {self._api.user} may not see lead {lead_id}, which is in list {list_id or '?'}",
-                fix="allow the list's campaign to the group of the user",
-            )
+    def _one_by_one(self, lead_id: str, needed: frozenset[str]) -> dict[str, str] | None:
+        first = self._api.read("lead_field_info", {"lead_id": lead_id, "field_name": "lead_id"})
+        if first.startswith("ERROR: "):
+            self._refuse_to_guess(lead_id, answers.parse(first)[0], "lead_field_info")
+            return None
+        if first != lead_id:
+            raise errors.RetryLater("lead_field_info gives an answer that is not understood")
+        others = sorted(needed.intersection(all_info.COLUMNS) - {"lead_id"})
+        return {"lead_id": lead_id, **{name: self._column(lead_id, name) for name in others}}
+
+    def _refuse_to_guess(self, lead_id: str, line: answers.Line, function: str) -> None:
+        """Raise unless the error says that there is no such lead.
+
+        A lead that is shown to nobody since its list is gone counts as gone, too: it cannot be dialled. Where the user
+        may only not see it, "there is no such lead" would be a wrong answer."""
+        if "LIST NOT FOUND" in line.message:
+            list_id = line.fields[-1] if line.fields else ""
+            if not is_list_id(list_id) or lists.state(self._api, list_id) != "missing":
+                raise errors.AuthFailed(
+                    f"user {self._api.user} may not see lead {lead_id}, which is in list {list_id or '?'}",
+                    fix="allow the list's campaign to the group of the user",
+                )
+            return
+        error = answers.refusal(line, function, self._api.user)
+        if not isinstance(error, errors.Missing):
+            raise error or errors.RetryLater(f"{function} gives an answer that is not understood")
 
     def _column(self, lead_id: str, name: str) -> str:
-        value = self._api.read("lead_field_info", {"lead_id": lead_id, "field_name": name})
+        asked = {"lead_id": lead_id, "field_name": name}
+        value = self._api.read("lead_field_info", asked, printed_first=True)
         if value.startswith("ERROR: "):
             error = answers.refusal(answers.parse(value)[0], "lead_field_info", self._api.user)
             raise error or errors.RetryLater("lead_field_info gives an answer that is not understood")
@@ -174,9 +215,19 @@ def digits(value: str) -> str:
     return re.sub(r"[^0-9]", "", value)
 
 
+def has_own_list(columns: records.Fields) -> bool:
+    """Whether custom values of this lead were stored once; they stay in that list's table, wherever the lead goes."""
+    return int(columns.get("entry_list_id") or "0") >= _OWN_LIST
+
+
+def list_of(columns: records.Fields) -> str:
+    """The list in whose table a lead's custom values are."""
+    return (columns.get("entry_list_id") if has_own_list(columns) else columns.get("list_id")) or ""
+
+
 def carries(record: records.Record, key: records.SyncKey) -> bool:
     """Whether a lead carries the key, and its marker where it has one."""
     if record.fields.get(KEY_FIELD) != key.value:
         return False
-    marker = text.canonical(MARKER_FIELD, key.marker, use_non_latin=False)
+    marker = _WORDS.canonical(MARKER_FIELD, key.marker)
     return key.marker is None or record.fields.get(MARKER_FIELD) == marker

@@ -157,6 +157,17 @@ class Options(BaseModel):
     use_non_latin: bool = Field(
         default=False, description="As in VICIdial's System Settings; without it names lose all non-ASCII letters"
     )
+    transliterate: bool = Field(
+        default=False,
+        description="Write letters that would be lost for want of use_non_latin in ASCII: Jürgen Strauß becomes Jurgen "
+        "Strauss",
+    )
+    plus_emails: str = Field(
+        default="encode",
+        pattern=r"^(encode|lossy|hold|custom:[A-Za-z0-9_]{1,50})$",
+        description="E-mails with a +, of which VICIdial makes a blank: encode (kept as %2B), lossy (the blank), hold "
+        "(the record waits for a person), custom:LABEL (the blank; that custom field gets the exact e-mail)",
+    )
     call_source: Literal["auto", "get_call_log", "call_report_export", "sql"] = Field(
         default="auto",
         description="Where calls are read: get_call_log (an addition of some sites), call_report_export (stock), sql "
@@ -247,6 +258,12 @@ class Options(BaseModel):
             if not is_list_id(item):
                 raise ValueError("a list id has 3 to 14 digits")
         return value
+
+    @property
+    def exact_email(self) -> str | None:
+        """The custom field for exact e-mails, None where there is none."""
+        kind, _, label = self.plus_emails.partition(":")
+        return label if kind == "custom" else None
 
     def zone(self) -> ZoneInfo | None:
         """The server's time zone, None where none is given."""

@@ -14,6 +14,7 @@ _NEEDED: Mapping[str, str] = {
     "lead_field_info": f"user_level 7 or more, modify_leads 1 to 4, {_API}",
     "add_dnc_phone": f"user_level 8 or more, modify_lists, {_API}",
     "delete_dnc_phone": f"user_level 8 or more, modify_lists, delete_from_dnc, {_API}",
+    "list_custom_fields": f"user_level 8 or more, modify_lists, {_API}",
     "check_phone_number": f"user_level 8 or more, {_API}",
     "recording_lookup": f"user_level 7 or more, view_reports, {_API}",
     "campaigns_list": f"user_level 8 or more, view_reports, {_API}",

@@ -14,6 +14,7 @@ import cyclopts
 import syncd
 from syncd.cli import (
     agent,
+    altered,
     backfill,
     config,
     db,
@@ -65,6 +66,7 @@ for _group in (
     config,
     setup,
     fields,
+    altered,
     dnc,
     recordings,
     init,

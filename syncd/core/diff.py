@@ -56,6 +56,13 @@ def base_of(
     return result
 
 
+def altered(pairs: Mapping[str, tuple[str, str]], base: model.Base) -> tuple[str, ...]:
+    """The fields, by their names in the base and sorted, of which the target holds something else than the source as
+    from now on, having held the same (or nothing known) before: what a person may want to know, once."""
+    differ = [name for name, (one, other) in pairs.items() if one != other]
+    return tuple(sorted(name for name in differ if name not in base or base[name][0] == base[name][1]))
+
+
 Change = Literal["none", "agreed", "write", "keep", "conflict"]
 
 

@@ -155,10 +155,11 @@ def _settlement(
 ) -> settling.Settlement:
     if outcome.error is not None and not outcome.unapplied:
         return settling.Settlement(claimed, outcome)
-    base = recover.base_once_applied(ctx, pipe, claimed, claimed.change.fields)
+    base = recover.base_once_applied(ctx, pipe, claimed, claimed.change.fields, known=outcome.stored)
     left_out = {pipe.in_base(name) for name in outcome.unapplied}
     unclear = {} if isinstance(outcome.error, errors.Rejected) else dict.fromkeys(left_out, model.UNKNOWN)
-    return settling.Settlement(claimed, outcome, {name: base[name] for name in base.keys() - left_out} | unclear)
+    base = {name: base[name] for name in base.keys() - left_out} | unclear
+    return settling.Settlement(claimed, outcome, base, recover.altered(pipe, claimed, base))
 
 
 def _log(ctx: Context, pipe: model.Pipeline, settlements: Sequence[settling.Settlement], seconds_each: float) -> None:
@@ -182,4 +183,5 @@ def _log(ctx: Context, pipe: model.Pipeline, settlements: Sequence[settling.Sett
             attempt=one.claimed.attempts + 1,
             ms=round(seconds_each * 1000, 2),
             **({"why": str(error)[:200]} if error is not None else {}),
+            **({"altered": ",".join(one.altered)} if one.altered else {}),
         )

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import structlog
+
 from syncd.core import diff, model
 from syncd.engine.parts import Context
 from syncd.sdk import errors, protocol, records
 from syncd.store import delivery, recovery, settling
+
+log = structlog.get_logger("syncd.engine")
 
 LOOKUPS = 50  # keys looked up in one go
 
@@ -65,15 +69,19 @@ def settle_found(ctx: Context, pipe: model.Pipeline, claimed: delivery.Claimed, 
     sent = diff.without_blank_appointment(claimed.body, pipe.appointment)
     same = {name: value for name, value in sent.items() if _holds(hit, name, stored.get(name))}
     unclear = {name: model.UNKNOWN for name in pipe.appointment if name in sent}
+    base = {**unclear, **diff.base_of(pipe, same, stored, ctx.hashes)}
+    changed = altered(pipe, claimed, base)
     recovery.found(
         ctx.run,
         pipe,
         claimed,
         hit.id,
-        base={**unclear, **diff.base_of(pipe, same, stored, ctx.hashes)},
+        base=base,
         complete=len(same) == len(sent),
+        altered=changed,
         now=ctx.clock(),
     )
+    _log(ctx, pipe, claimed, hit.id, changed)
 
 
 def _holds(record: records.Record, name: str, value: str | None) -> bool:
@@ -98,7 +106,9 @@ def _recover_changes(ctx: Context, pipe: model.Pipeline, found: Sequence[deliver
         stored = ctx.stored(pipe, fields)
         if far is not None and one.change.kind == "update" and all(_holds(far, n, stored.get(n)) for n in fields):
             base = base_once_applied(ctx, pipe, one, fields)
-            settlements.append(settling.Settlement(one, records.Outcome(one.change.id), base))
+            changed = altered(pipe, one, base)
+            settlements.append(settling.Settlement(one, records.Outcome(one.change.id), base, changed))
+            _log(ctx, pipe, one, one.change.id, changed)
         elif far is None and one.change.kind == "update":
             settlements.append(settling.Settlement(one, records.Outcome(error=errors.Missing("gone"))))
         elif _visible_by_now(ctx, pipe, one):
@@ -110,10 +120,42 @@ def _recover_changes(ctx: Context, pipe: model.Pipeline, found: Sequence[deliver
 
 
 def base_once_applied(
-    ctx: Context, pipe: model.Pipeline, claimed: delivery.Claimed, fields: records.Fields
+    ctx: Context,
+    pipe: model.Pipeline,
+    claimed: delivery.Claimed,
+    fields: records.Fields,
+    *,
+    known: records.Fields | None = None,
 ) -> Mapping[str, tuple[str, str]]:
-    """What both sides agree on once these fields of an intent are on the far side."""
-    return claimed.settles or diff.base_of(pipe, fields, ctx.stored(pipe, fields), ctx.hashes)
+    """What both sides agree on once these fields of an intent are on the far side; `known`: how it holds some of them,
+    as it has said itself."""
+    return claimed.settles or diff.base_of(pipe, fields, {**ctx.stored(pipe, fields), **(known or {})}, ctx.hashes)
+
+
+def altered(pipe: model.Pipeline, claimed: delivery.Claimed, base: Mapping[str, tuple[str, str]]) -> tuple[str, ...]:
+    """The fields of a lead of which the dialer does not hold what the CRM has, unless that was told before."""
+    if pipe.kind != "leads":
+        return ()
+    return diff.altered(base, claimed.link.base if claimed.link is not None else {})
+
+
+def _log(
+    ctx: Context, pipe: model.Pipeline, claimed: delivery.Claimed, far_id: str | None, changed: Sequence[str]
+) -> None:
+    """The canonical line of an intent that turned out to be applied."""
+    log.info(
+        "intent",
+        client=ctx.client.name,
+        pipeline=pipe.name,
+        intent=claimed.id,
+        subject=claimed.subject,
+        kind=claimed.change.kind,
+        far_id=far_id,
+        result="found",
+        fields=len(claimed.body),
+        attempt=claimed.attempts,
+        **({"altered": ",".join(changed)} if changed else {}),
+    )
 
 
 def look_for_twins(ctx: Context, pipe: model.Pipeline) -> None:

@@ -123,7 +123,8 @@ class Change:
 class Outcome:
     """What became of one change: `error` is None exactly if it is known to be applied; then `id` names the record.
 
-    `notes` are short codes of things worth storing (for example "values-changed"), never values.
+    `notes` are short codes of things worth storing (for example "was-there"), never values.
+    `stored`: fields of which the far side is known to hold something else than `Canonicalises.canonical` foretells.
     `unapplied`: applied, but for these fields: `error` says what became of them, `id` names the record nevertheless.
     They may be more than the change had. After a Rejected the far side holds nothing of what was ever sent in them.
     """
@@ -132,6 +133,7 @@ class Outcome:
     error: SyncdError | None = None
     notes: tuple[str, ...] = ()
     unapplied: frozenset[str] = frozenset()
+    stored: Fields = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,6 +121,7 @@ def found(
     *,
     base: Mapping[str, tuple[str, str]],
     complete: bool,
+    altered: Sequence[str] = (),
     now: datetime,
 ) -> None:
     """A create turned out to be applied: link it. Unless the far record is `complete`, the intent goes back to
@@ -164,6 +165,8 @@ def found(
                 values = {"state": "staged", "due_at": now}
         connection.execute(sa.update(_intent).where(_intent.c.id == claimed.id).values(**values, updated_at=now))
         _event(connection, run, claimed.id, now, "found", values["state"])
+        if altered and taken is None:
+            _event(connection, run, claimed.id, now, settling.ALTERED, ", ".join(altered))
 
 
 def _cancel(connection: sa.Connection, run: Run, ids: Iterable[int], now: datetime, why: str) -> None:

@@ -20,16 +20,19 @@ from syncd.store.lease import Run
 
 _intent = tables.intent
 _link = tables.link
+ALTERED = "altered"  # an event's step: the target holds these fields otherwise than they were sent
 
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
     """What became of one claimed intent. `base` is to be remembered where it was applied: of a change that was applied
-    but for some fields, without these."""
+    but for some fields, without these. `altered`: fields of which the target holds something else than was sent, told
+    once."""
 
     claimed: delivery.Claimed
     outcome: records.Outcome
     base: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    altered: Sequence[str] = ()
 
 
 class _Settler:
@@ -204,6 +207,10 @@ def _applied(settler: _Settler, done: Sequence[Settlement]) -> set[int]:
             again = one.claimed.attempts > 0 and pipe.target.role == "dialer"
             if wholly:
                 settler.settled(one, "created", notes, settler.now + settler.lag if again else None)
+        if one.altered:
+            run.count(f"{pipe.name}.altered")
+            detail = ", ".join(one.altered)
+            settler.events.append(delivery.event_row(run, one.claimed.id, settler.now, ALTERED, detail))
     bulk.execute(connection, statements.MERGE_BASE, merged)
     return ended
 

@@ -29,6 +29,7 @@ COMMANDS = (
     ("backfill", "resume"),
     ("backfill", "cancel"),
     ("agent",),
+    ("altered",),
     ("db", "upgrade"),
     ("db", "current"),
     ("db", "check"),

@@ -128,3 +128,9 @@ def test_an_appointment_differs_as_a_whole_and_a_blank_one_only_if_there_was_one
 
 def test_an_appointment_of_which_nothing_is_known_is_taken_back() -> None:
     assert diff.changed(BLANK, {"at": model.UNKNOWN}, "crm", HASHES, APPOINTMENT) == BLANK
+
+
+def test_a_field_that_the_target_holds_otherwise_is_told_when_that_comes_about() -> None:
+    base = {"same": ("a", "a"), "told": ("a", "b"), "unknown": model.UNKNOWN}
+    pairs = {"told": ("c", "d"), "unknown": ("c", "d"), "same": ("c", "d"), "new": ("c", "d"), "fine": ("c", "c")}
+    assert diff.altered(pairs, base) == ("new", "same", "unknown")

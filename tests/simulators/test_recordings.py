@@ -12,13 +12,21 @@ from tests.simulators.asking import DATA, Door, Parameters, state
 
 _ANYTHING = {"now": r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "epoch": r"\d+"}
 _NAME = re.compile(r"\$\{(\w+)\}")
-FILES = {
+FILES: dict[str, tuple[int, dict[str, object]]] = {
     "leads": (124, {}),
     "calls": (44, {}),
     "utf8": (8, {"use_non_latin": 1}),
     "latin": (2, {"use_non_latin": 0}),
     "http500": (3, {"raise_on_sql_errors": 1}),
+    "text-utf8": (44, {"use_non_latin": 1}),
+    "text-latin": (14, {"use_non_latin": 0}),
+    "text-latin1": (14, {"use_non_latin": 0, "charset": "latin1"}),
+    "custom": (28, {"use_non_latin": 1}),
 }
+CUSTOM = [
+    "favorite_color VARCHAR(20)", "crm_stage VARCHAR(50)", "notes_area TEXT", "pick ENUM('red','green','blue')",
+    "born DATE",
+]  # fmt: skip
 
 
 def _filled(parameters: Mapping[str, Any], saved: Mapping[str, str]) -> Parameters:
@@ -45,7 +53,10 @@ def test_every_recorded_answer_is_given(name: str) -> None:
     assert len(cases) == count
     saved: dict[str, str] = {}
     differences = []
-    with vicidial.serve(state(**system)) as sim:
+    recorded = state(**system)
+    if name == "custom":
+        recorded["custom_fields"] = {"101": CUSTOM}
+    with vicidial.serve(recorded) as sim:
         # Some recorded answers depend on requests having come within one second.
         sim.world.clock.freeze(frozen=True)
         door = Door(sim.url)

@@ -83,12 +83,9 @@ def test_the_new_leads_id_is_understood_in_each_shape_and_is_looked_up_where_in_
         assert outcome.error is None or isinstance(outcome.error, errors.Ambiguous)
 
 
-def test_values_that_the_server_changes_are_noted(dialer: VicidialConnector) -> None:
-    [plain, touched] = dialer.write(
-        "leads", [site.create("7275550111", first_name="Ann"), site.create("7275550112", first_name="Zoë")]
-    )
-    assert plain.notes == ()
-    assert touched.notes == ("values-changed",)
+def test_a_new_lead_gets_the_status_that_is_mapped_though_add_lead_knows_none(dialer: VicidialConnector) -> None:
+    lead_id = made(dialer, site.create("7275550111", status="CALLME"))
+    assert shown(dialer, lead_id, "status") == {"status": "CALLME"}
 
 
 @pytest.mark.parametrize("value", [None, "", "日本"])

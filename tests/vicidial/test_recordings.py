@@ -137,6 +137,21 @@ def test_what_the_server_will_store_is_foretold(case: site.Case) -> None:
     assert foretold == {name: lead.columns[name] for name in sent}
 
 
+@pytest.mark.parametrize("name", ["text-utf8", "text-latin", "text-latin1"])
+def test_what_is_sent_as_it_is_was_stored_as_is_foretold(name: str) -> None:
+    found = {case["name"]: case for case in site.cases(name)}
+    words = text.Words(use_non_latin="utf8" in name, encode_plus=False)
+    compared = 0
+    for case in found.values():
+        after = found.get(f"{case['name']}-readback")
+        lead = all_info.parse(site.recorded(after), site.LEAD) if after else None
+        for field, value in case["params"].items() if lead else ():
+            if lead and field in text.FIELDS and words.wire(field, value) == value:
+                assert words.canonical(field, value) == words.read(field, lead.columns[field], None)
+                compared += 1
+    assert compared >= 10
+
+
 @site.parametrized(ALL)
 def test_no_line_of_an_answer_holds_the_password_of_a_refused_login(case: site.Case) -> None:
     for line in answers.parse(site.recorded(case)):

@@ -91,9 +91,9 @@ class Calling(Desk):
     ) -> results.LeadAdded:
         """Put a lead into the agent's list of manual calls. `fields`: of `catalogue.LEAD_FIELDS`."""
         given = self._checked("external_add_lead", user, phone_number=phone_number, phone_code=phone_code, **fields)
-        non_latin = self._options.use_non_latin
+        words = text.Words.of(self._options)
         values = {name: value for name, value in given.items() if name in catalogue.LEAD_FIELDS}
-        kept = {name: text.canonical(name, value, use_non_latin=non_latin) for name, value in values.items()}
+        kept = {name: words.canonical(name, value) for name, value in values.items()}
         problems = [errors.Problem("VICIdial would keep nothing of it", name) for name in kept if not kept[name]]
         if values.get("source_id", "").startswith("syncd:"):
             problems.append(errors.Problem("syncd:… marks the leads that syncd keeps", "source_id", "take another"))
@@ -106,7 +106,7 @@ class Calling(Desk):
             "phone_code": phone_code,
             "dnc_check": check,
             "campaign_dnc_check": check,
-            **{name: text.wire(name, value) for name, value in values.items()},
+            **{name: words.wire(name, value) for name, value in values.items()},
         }
         data, _ = self._tell("external_add_lead", user, parameters, "lead added")
         repeats("external_add_lead", user, data, {0: phone_number, 4: user})

@@ -5,6 +5,7 @@ Nothing here asks syncd. What the dialer stores of a text is worked out with the
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from datetime import datetime
 from syncd.cli.demo import dialer, scenario
 from syncd.cli.demo.people import Fate, Person
 from syncd.sdk import records
-from syncd.simulators.vicidial import text
+from syncd.simulators.vicidial import columns, text
 
 CLIENT = "demo"
 # CRM column → the lead's column of the same meaning
@@ -26,6 +27,8 @@ LEAD_COLUMNS = {
 }
 COUNTRY_CODES = {"United States": "USA", "Germany": "DEU", "United Kingdom": "GBR"}
 _STRENGTH = {"DNC": 2, "SALE": 1}
+_STORAGE = columns.Storage(use_non_latin=True)
+_FOUR_BYTES = re.compile("[\U00010000-\U0010ffff]")
 
 
 @dataclass(slots=True)
@@ -182,9 +185,11 @@ class Books:
 def stored(name: str, value: str) -> str:
     """What a VICIdial with `use_non_latin` keeps of a value that syncd sends."""
     if name == "comments":
-        value = value.replace("\\", "\\\\").replace("\n", "!N")
+        value = _FOUR_BYTES.sub("?", value.replace("\\", "\\\\").replace("\n", "!N"))
+    if name == "email":
+        value = value.replace("+", "%2B")
     kept = text.clean(text.tables(use_non_latin=True), name, value)
-    return text.column(name, text.sql_literal(kept) or "")
+    return _STORAGE.column(name, _STORAGE.literal(kept) or "")
 
 
 def as_text(columns: Mapping[str, object]) -> dict[str, str]:

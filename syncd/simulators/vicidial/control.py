@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from syncd.simulators.common.control import Arguments, Command, Mistake
 
-from . import rows, text
+from . import columns, rows
 from .world import SYSTEM_DNC
 
 if TYPE_CHECKING:
@@ -32,7 +32,10 @@ def _world(sim: "Simulator", arguments: Arguments) -> Arguments:
             "recordings": lambda: rows.plain(world.recordings),
             "dnc": lambda: {name: sorted(numbers) for name, numbers in world.dnc.items()},
             "custom_fields": lambda: {
-                name: {str(lead_id): values for lead_id, values in found.items()}
+                name: {
+                    str(lead_id): {label: value or "" for label, value in values.items()}
+                    for lead_id, values in found.items()
+                }
                 for name, found in world.custom_values.items()
             },
         }
@@ -77,7 +80,7 @@ def _call(sim: "Simulator", arguments: Arguments) -> Arguments:
         when = str(arguments.get("call_date") or world.clock.text())
         length = int(arguments.get("length_in_sec", 0))
         uniqueid = str(arguments.get("uniqueid") or f"{world.clock.to_epoch(when)}.{world.take_call_number()}")
-        called_count = text.column("called_count", str(int(lead.called_count) + 1))
+        called_count = columns.column("called_count", str(int(lead.called_count) + 1))
         call = rows.Call(
             uniqueid=uniqueid,
             lead_id=lead.lead_id,
@@ -226,7 +229,7 @@ def _redispo(sim: "Simulator", arguments: Arguments) -> Arguments:
 
 
 def _edit(sim: "Simulator", arguments: Arguments) -> Arguments:
-    fields = {name: text.column(name, str(value)) for name, value in arguments["fields"].items()}
+    fields = {name: sim.world.storage.column(name, str(value)) for name, value in arguments["fields"].items()}
     unknown = sorted(fields.keys() - set(rows.LEAD_COLUMNS) | fields.keys() & {"lead_id"})
     if unknown:
         raise Mistake(f"no such columns to edit: {', '.join(unknown)}")

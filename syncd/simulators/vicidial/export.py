@@ -107,7 +107,7 @@ def _export(req: Request) -> HttpAnswer:
     stamp = req.world.clock.text().translate(str.maketrans(" ", "-", "-:"))
     return HttpAnswer(
         200,
-        body.encode(),
+        body.encode("utf-8", "surrogateescape"),
         "application/octet-stream",
         {"Content-Disposition": f'attachment; filename="EXPORT_CALL_REPORT_{stamp}.txt"'},
     )
@@ -296,5 +296,6 @@ def _custom_cells(req: Request, lead: rows.Lead) -> str:
     if values is None:
         return ""
     # Stock code counts the key column too and starts at zero: two empty cells follow.
-    cells = [_cell(value).replace("\r\n", "!N").replace("\n", "!N") for value in (*values.values(), "", "")]
+    found = [value or "" for value in values.values()]
+    cells = [_cell(value).replace("\r\n", "!N").replace("\n", "!N") for value in (*found, "", "")]
     return "".join(f"\t{cell}" for cell in cells)

@@ -23,7 +23,8 @@ def add_alt_phones(req: Request, lead: rows.Lead, function: str) -> None:
 def insert_custom_fields(req: Request, lead: rows.Lead, list_id: str, function: str) -> None:
     """Store custom fields of a lead just inserted.
 
-    In this build, add_lead's INSERT ends in a comma: nothing is stored, and PHP that raises on SQL errors stops.
+    In the recorded build add_lead's INSERT ends in a comma: nothing is stored, and PHP that raises on SQL errors stops.
+    The setting `custom_fields_at_add` is for builds without that mistake.
     """
     if not req.yes("custom_fields"):
         return
@@ -37,23 +38,28 @@ def insert_custom_fields(req: Request, lead: rows.Lead, list_id: str, function: 
         req.say(f"NOTICE: {function} CUSTOM FIELDS NOT ADDED, NO CUSTOM FIELDS DEFINED FOR THIS LIST - {data}")
     elif not fields:
         req.say(f"NOTICE: {function} CUSTOM FIELDS NOT ADDED, NO FIELDS DEFINED - {data}")
-    elif function == "add_lead":
+    elif function == "add_lead" and not req.world.custom_fields_at_add:
         if req.world.raise_on_sql_errors:
             raise PhpFatal
         req.say(f"NOTICE: {function} CUSTOM FIELDS NOT ADDED, NO FIELDS TO UPDATE DEFINED - {data}")
     else:
-        target = req.get("force_entry_list_id") if len(req.get("force_entry_list_id")) > 1 else list_id
+        forced = req.get("force_entry_list_id") if function == "update_lead" else ""
+        target = forced if len(forced) > 1 else list_id
         req.world.custom_values.setdefault(target, {})[lead.lead_id] = {
-            name: custom_value(req, name) for name in fields
+            name: custom_value(req, list_id, name) for name in fields
         }
         count = req.world.change_lead(lead, {"entry_list_id": target})
         req.say(f"NOTICE: {function} CUSTOM FIELDS VALUES ADDED - {data}|{int(count)}")
 
 
-def custom_value(req: Request, name: str) -> str:
-    """A custom field's value as it is stored."""
-    value = text.clean_custom(req.raw.get(name, ""))
-    return "" if value == "--BLANK--" else text.sql_literal(value) or ""
+def custom_value(req: Request, list_id: str, name: str, *, parameter: str = "") -> str:
+    """A custom field's value as it is stored; `parameter`: where it is sent under another name. Raises PhpFatal where
+    it ends the statement early: stock code then asks for the error's text in a way that PHP 8 does not know."""
+    value = text.clean_custom(req.raw.get(parameter or name, ""))
+    literal = "" if value == "--BLANK--" else req.world.storage.literal(value)
+    if literal is None:
+        raise PhpFatal
+    return req.world.custom_columns[list_id][name].stored(req.world.storage, literal)
 
 
 def hopper(req: Request, lead: rows.Lead, list_id: str, function: str) -> None:
@@ -102,7 +108,8 @@ def add_callback(req: Request, lead: rows.Lead, list_id: str, function: str) -> 
     status, when = req.get("callback_status") or "CALLBK", callback_time(req)
     booked = rows.Callback(
         lead.lead_id, list_id, campaign_id, req.world.clock.text(), when, recipient, owner, user_group,
-        text.column("callback_comments", req.get("callback_comments")), text.column("lead_status", status),
+        req.world.storage.column("callback_comments", req.get("callback_comments")),
+        req.world.storage.column("lead_status", status),
     )  # fmt: skip
     req.world.callbacks.setdefault(lead.lead_id, []).append(booked)
     req.say(f"NOTICE: {function} SCHEDULED CALLBACK ADDED - {who}|{when}|{recipient}|{owner}|{status}")

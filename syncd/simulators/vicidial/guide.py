@@ -64,12 +64,13 @@ def lead_field_update(req: Request) -> None:
     source = lead.entry_list_id if int(lead.entry_list_id) > 99 else lead.list_id
     fields = req.world.custom_fields.get(source, [])
     if label in fields:
-        values = req.world.custom_values.setdefault(source, {}).setdefault(lead.lead_id, dict.fromkeys(fields, ""))
-        values[label] = followups.custom_value(req, "custom_field_value")
+        values = req.world.custom_values.setdefault(source, {}).setdefault(lead.lead_id, dict.fromkeys(fields))
+        values[label] = followups.custom_value(req, source, label, parameter="custom_field_value")
         req.world.change_lead(lead, {"entry_list_id": source})
     elif label in rows.LEAD_COLUMNS and label != "lead_id":
         value = text.clean(req.world.filters, label, req.raw.get("custom_field_value", ""))
-        req.world.change_lead(lead, {label: text.column(label, text.sql_literal(value) or "")})
+        storage = req.world.storage
+        req.world.change_lead(lead, {label: storage.column(label, storage.literal(value) or "")})
     else:
         raise req.stop(f"ERROR: lead_field_update FIELD NOT FOUND: {data}")
     req.say(f"SUCCESS: lead_field_update FIELD HAS BEEN UPDATED - {data}")

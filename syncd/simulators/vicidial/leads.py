@@ -1,6 +1,6 @@
 """add_lead, and what update_lead shares with it."""
 
-from . import dnc, duplicates, followups, rows, text
+from . import columns, dnc, duplicates, followups, rows
 from .request import Request
 
 # Columns that come from the parameter of the same name.
@@ -35,14 +35,15 @@ def gmt_offset(req: Request) -> str:
 def insert(req: Request, list_id: str, *, status: str, gender: str, function: str) -> rows.Lead:
     """Insert a lead of the request's parameters; `gender` is stored where the request has none."""
     phone, offset = req.get("phone_number"), gmt_offset(req)
-    columns = {
-        "status": text.column("status", status),
-        "user": text.column("user", req.user_name),
-        "list_id": text.column("list_id", list_id),
-        "entry_list_id": text.column("entry_list_id", req.get("entry_list_id")),
-        "phone_code": text.column("phone_code", req.get("phone_code") or "1"),
-        "phone_number": text.column("phone_number", phone),
-        "gmt_offset_now": text.offset(offset),
+    storage = req.world.storage
+    stored = {
+        "status": storage.column("status", status),
+        "user": storage.column("user", req.user_name),
+        "list_id": columns.column("list_id", list_id),
+        "entry_list_id": columns.column("entry_list_id", req.get("entry_list_id")),
+        "phone_code": columns.column("phone_code", req.get("phone_code") or "1"),
+        "phone_number": columns.column("phone_number", phone),
+        "gmt_offset_now": columns.offset(offset),
         "last_local_call_time": req.world.clock.text(),
         "gender": gender,
         "date_of_birth": "0000-00-00",
@@ -50,7 +51,7 @@ def insert(req: Request, list_id: str, *, status: str, gender: str, function: st
     for name in COLUMNS:
         if name in req.raw:
             value = req.get(name)
-            literal = text.sql_literal(value)
+            literal = storage.literal(value)
             if literal is None:
                 statement = (
                     f'INSERT INTO vicidial_list SET phone_number="{phone}",list_id="{list_id}",{name}="{value}";'
@@ -59,8 +60,8 @@ def insert(req: Request, list_id: str, *, status: str, gender: str, function: st
                     f"ERROR: {function} LEAD HAS NOT BEEN ADDED - {phone}|{list_id}|{statement}|{req.user_name}"
                 )
             if literal:
-                columns[name] = text.column(name, literal)
-    lead = req.world.insert_lead(columns)
+                stored[name] = storage.column(name, literal)
+    lead = req.world.insert_lead(stored)
     req.world.api_adds += 1
     if req.guide and function == "add_lead":
         req.say(f"SUCCESS: lead_id={lead.lead_id}")

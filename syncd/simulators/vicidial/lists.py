@@ -36,6 +36,9 @@ def list_info(req: Request) -> None:
 
 def list_custom_fields(req: Request) -> None:
     """Print the names of a list's custom fields, or of every visible list's for `---ALL---`."""
+    if not req.world.custom_fields_enabled:
+        reason = "CUSTOM LIST FIELDS ARE NOT ENABLED ON THIS SYSTEM"
+        raise req.stop(f"ERROR: {reason}: |{req.user_name}|list_custom_fields|")
     wanted = req.get("list_id")
     if wanted == "---ALL---":
         ids = sorted(filter(req.sees_list, req.world.lists), key=int)

@@ -1,5 +1,7 @@
 """Functions that print leads, by id, phone, callback or call status; and check_phone_number."""
 
+from collections.abc import Mapping
+
 from . import dnc, leads, rows, times
 from .request import PhpFatal, Request
 
@@ -30,7 +32,7 @@ def lead_field_info(req: Request) -> None:
     if not req.yes("custom_fields"):
         if field not in _COLUMNS:
             raise PhpFatal  # an unknown column is an SQL error, and PHP 8 stops at counting the rows of no result
-        req.echo(str(getattr(lead, field)))
+        _print_and_log(req, str(getattr(lead, field)))
         return
     source = req.get("list_id") if len(req.get("list_id")) > 1 else lead.entry_list_id
     if field not in req.world.custom_fields.get(source, ()):
@@ -38,7 +40,14 @@ def lead_field_info(req: Request) -> None:
     values = req.world.custom_values[source].get(lead.lead_id)
     if values is None:
         raise req.stop(f"ERROR: lead_field_info LIST FIELD NOT FOUND: {req.user_name}|{lead_id}")
-    req.echo(values[field])
+    _print_and_log(req, values[field] or "")
+
+
+def _print_and_log(req: Request, value: str) -> None:
+    """Print a value, then log it: the log's SQL breaks at an apostrophe."""
+    req.echo(value)
+    if req.world.raise_on_sql_errors and "'" in value:
+        raise PhpFatal
 
 
 def lead_all_info(req: Request) -> None:
@@ -62,6 +71,9 @@ def lead_all_info(req: Request) -> None:
             if req.user.api_list_restrict:
                 req.say(f"ERROR: lead_all_info LIST NOT FOUND: {data}")
     if printed:
+        # Stock code logs the answer before it prints it, and the log's SQL breaks at an apostrophe.
+        if req.world.raise_on_sql_errors and "'" in printed:
+            raise PhpFatal
         req.echo(printed)
     elif hidden:
         raise req.stop(f"ERROR: lead_all_info LIST NOT FOUND: {data}|{hidden}")
@@ -69,14 +81,18 @@ def lead_all_info(req: Request) -> None:
 
 def _all_info(req: Request, lead: rows.Lead) -> str:
     delimiter = req.delimiter(_NEWLINE)
-    custom: dict[str, str] = {}
+    custom: Mapping[str, str | None] = {}
     if req.yes("custom_fields"):
         source = req.get("force_entry_list_id") or lead.entry_list_id
         if not req.world.custom_fields.get(source):
             raise PhpFatal  # a query for no column at all
         custom = req.world.custom_values[source].get(lead.lead_id, {})
     header = delimiter.join((*_ALL_INFO, "lead_id", *custom)) + "\n" if req.has_header() else ""
-    values = (*(getattr(lead, name) for name in _ALL_INFO), str(lead.lead_id), *custom.values())
+    values = (
+        *(getattr(lead, name) for name in _ALL_INFO),
+        str(lead.lead_id),
+        *(value or "" for value in custom.values()),
+    )
     return header + delimiter.join(values) + "\n"
 
 
@@ -135,7 +151,7 @@ def lead_status_search(req: Request) -> None:
         if req.yes("custom_fields"):
             source = lead.entry_list_id if int(lead.entry_list_id) > 99 else lead.list_id
             values = req.world.custom_values.get(source, {}).get(called, {})
-            req.echo("".join(f"{name} => {value}\n" for name, value in values.items()))
+            req.echo("".join(f"{name} => {value or ''}\n" for name, value in values.items()))
     if not printed:
         raise req.stop(f"ERROR: lead_status_search NO RESULTS FOUND: {req.user_name}|{lead_id}|{status}|")
 

@@ -23,7 +23,10 @@ class Request:
     keeps of its parameters, the Non-Agent API's way if it is not given.
     """
 
-    __slots__ = ("_clean", "filters", "guide", "lists", "names", "output", "raw", "user", "user_name", "world")
+    __slots__ = (
+        "_clean", "_query", "filters", "guide", "lists", "names", "output", "raw", "user", "user_name", "values",
+        "world",
+    )  # fmt: skip
 
     def __init__(
         self, world: World, pairs: Sequence[tuple[str, str]], *, guide: bool, filters: text.Tables | None = None
@@ -33,6 +36,8 @@ class Request:
         self.guide = guide
         self.raw: dict[str, str] = dict(pairs)
         self.names = [name for name, _ in pairs]
+        self.values = [value for _, value in pairs]
+        self._query: str | None = None
         self.lists: dict[str, list[str]] = {}
         for name, value in pairs:
             if name.endswith("[]"):
@@ -49,6 +54,14 @@ class Request:
             value = self.raw.get(name)
             found = self._clean[name] = "" if value is None else text.clean(self.filters, name, value)
         return found
+
+    def seems_given(self, name: str) -> bool:
+        """Whether stock code takes a custom field for given: it looks for `&name=` or `?name=` in the whole request. So
+        the very first parameter is not seen, and a text that holds such words is taken for a parameter."""
+        if self._query is None:
+            query = "&".join(f"{one}={value}" for one, value in zip(self.names, self.values, strict=True))
+            self._query = query.translate(dict.fromkeys(map(ord, "'\"\\;")))
+        return f"&{name}=" in self._query or f"?{name}=" in self._query
 
     def yes(self, name: str) -> bool:
         """Whether a parameter is exactly `Y`."""

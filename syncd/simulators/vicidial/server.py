@@ -47,7 +47,7 @@ class Simulator(Server[Pairs]):
 
     def read(self, request: HttpRequest) -> Asked[Pairs]:
         """Given a request, name its function; update_lead … no_update=Y only looks a lead up."""
-        pairs, shown = request.pairs(), "pass=" in request.query
+        pairs, shown = request.pairs("surrogateescape"), "pass=" in request.query
         if request.path == agent.PATH:
             pairs = agent.parameters(request)
             parameters = dict(pairs)
@@ -96,12 +96,12 @@ class Simulator(Server[Pairs]):
         match asked.request.path:
             case nonagent.PATH:
                 status, body = nonagent.answer(self.world, asked.detail, guide=self.guide)
-                return HttpAnswer(status, body.encode())
+                return HttpAnswer(status, body.encode("utf-8", "surrogateescape"))
             case export.PATH:
                 return export.answer(self.world, asked.detail, asked.request.basic_login())
             case agent.PATH:
                 status, body = agent.answer(self.world, asked.detail, guide=self.guide)
-                return HttpAnswer(status, body.encode())
+                return HttpAnswer(status, body.encode("utf-8", "surrogateescape"))
             case path if path.startswith(audio.PREFIX):
                 return audio.answer(self.world, asked.request)
             case _:

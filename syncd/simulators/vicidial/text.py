@@ -1,13 +1,13 @@
-"""What a stock VICIdial keeps of a text: characters dropped on the way in, SQL escapes, column widths.
+"""What a stock VICIdial keeps of a text: the characters that it drops on the way in.
 
 Source: non_agent_api.php (trunk 3884) filters each parameter by name, with one set of rules for `use_non_latin=0`
-(bytes: every non-ASCII letter goes) and one for `1` (letters of any script stay); MariaDB then cuts to the column.
+(bytes: every non-ASCII letter goes) and one for `1` (letters of any script stay). What becomes of the rest in the
+database is in `columns`.
 """
 
-import datetime
 import functools
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 DIGITS = "0123456789"
 UPPER = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -113,17 +113,8 @@ _ONLY: Mapping[str, str] = {
     "gmt_offset_now": DIGITS + "-_.",
 }
 
-# Characters, not bytes: MariaDB cuts a VARCHAR at its number of characters.
-WIDTH: Mapping[str, int] = {
-    "status": 6, "user": 20, "vendor_lead_code": 20, "source_id": 50, "phone_code": 10, "phone_number": 18, "title": 4,
-    "first_name": 30, "middle_initial": 1, "last_name": 30, "address1": 100, "address2": 100, "address3": 100,
-    "city": 50, "state": 2, "province": 50, "postal_code": 10, "country_code": 3, "alt_phone": 12, "email": 70,
-    "security_phrase": 100, "comments": 255, "owner": 20, "lead_status": 6, "callback_comments": 255,
-}  # fmt: skip
-
-_ESCAPES = {"0": "\0", "b": "\b", "n": "\n", "r": "\r", "t": "\t", "Z": "\x1a", "%": "\\%", "_": "\\_"}
-_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
-_BEYOND_BMP = re.compile("[\U00010000-\U0010ffff]")
+_NOT_UTF8 = re.compile("[\udc80-\udcff]")
+_LAST_BACKSLASH = re.compile(r"\\(?=\n?\Z)")
 
 
 class _Table(dict[int, int | str | None]):
@@ -191,76 +182,11 @@ def clean(filters: Tables, name: str, value: str) -> str:
     table = filters.get(name)
     if table is None:
         return value
-    if table.letters and not value.isascii() and "\ufffd" in value:
+    if table.letters and not value.isascii() and _NOT_UTF8.search(value):
         return ""  # PHP's preg_replace returns null for bytes that are not UTF-8
     return value.translate(table)
 
 
 def clean_custom(value: str) -> str:
-    """What the API keeps of a custom field's value."""
-    return value.replace("+", " ").replace(";", "").replace('"', "").removesuffix("\\")
-
-
-def sql_literal(value: str) -> str | None:
-    """Given a text put between double quotes, return what MariaDB reads, or None if it ends the statement early.
-
-    A last, lone backslash escapes the closing quote. Beyond the basic plane each of the four bytes becomes `?`
-    (recorded with use_non_latin=1; assumed for 0).
-    """
-    if value.isascii() and "\\" not in value:
-        return value
-    if "\\" in value:
-        if (len(value) - len(value.rstrip("\\"))) % 2:
-            return None
-        value = _ESCAPE.sub(lambda match: _ESCAPES.get(match[1], match[1]), value)
-    return _BEYOND_BMP.sub("????", value)
-
-
-def column(name: str, value: str) -> str:
-    """Given an SQL literal, return what the column holds (MariaDB without strict mode: it converts, never refuses)."""
-    width = WIDTH.get(name)
-    if width is not None:
-        return value[:width]
-    convert = _CONVERT.get(name)
-    return value if convert is None else convert(value)
-
-
-def _integer(low: int, high: int, value: str) -> str:
-    match = re.match(r"-?\d+", value)
-    return str(min(max(int(match[0]), low), high)) if match else "0"
-
-
-def _gender(value: str) -> str:
-    return value.upper() if value.upper() in {"M", "F", "U"} else ""
-
-
-def _date(value: str) -> str:
-    parts = value.split("-")
-    if len(parts) == 1 and len(value) in {6, 8}:
-        parts = [value[:-4], value[-4:-2], value[-2:]]
-    try:
-        year, month, day = (int(part) for part in parts)
-        if len(parts[0]) <= 2:
-            year += 2000 if year < 70 else 1900
-        return datetime.date(year, month, day).isoformat()
-    except ValueError:
-        return "0000-00-00"
-
-
-def offset(value: str) -> str:
-    """A GMT offset as DECIMAL(4,2) prints it."""
-    try:
-        return f"{min(max(float(value), -99.99), 99.99):.2f}"
-    except ValueError:
-        return "0.00"
-
-
-_CONVERT: Mapping[str, Callable[[str], str]] = {
-    "rank": functools.partial(_integer, -32768, 32767),
-    "called_count": functools.partial(_integer, 0, 65535),
-    "list_id": functools.partial(_integer, 0, 2**64 - 1),
-    "entry_list_id": functools.partial(_integer, 0, 2**64 - 1),
-    "gender": _gender,
-    "date_of_birth": _date,
-    "gmt_offset_now": offset,
-}
+    """What the API keeps of a custom field's value; `$` of its last filter matches before a last line break, too."""
+    return _LAST_BACKSLASH.sub("", value.replace("+", " ").replace(";", "").replace('"', ""))

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from . import followups, leads, rows, search, text
+from . import columns, followups, leads, rows, search
 from .request import Finished, Request
 
 _RENAMED = {"user_field": "user", "list_id_field": "list_id"}
@@ -12,19 +12,19 @@ _NOT_IN_HOPPER_ANY_MORE = frozenset({"INCALL", "DONE", "HOLD", "DNC"})
 
 def _columns(req: Request) -> dict[str, str]:
     """Column values the request asks to store; an empty parameter leaves its column as it is."""
-    columns: dict[str, str] = {}
+    stored: dict[str, str] = {}
     for name in _UPDATABLE:
         if name in req.raw and (value := req.get(name)):
             value = "" if value == "--BLANK--" else value.replace("\n", "!N")
-            literal = text.sql_literal(value)
+            literal = req.world.storage.literal(value)
             if literal is None:
                 # The statement fails as a whole, and stock code reports it as nothing changed (-1 affected rows).
                 return {}
             column = _RENAMED.get(name, name)
-            columns[column] = text.column(column, literal)
+            stored[column] = req.world.storage.column(column, literal)
     if req.yes("reset_lead"):
-        columns["called_since_last_reset"] = "N"
-    return columns
+        stored["called_since_last_reset"] = "N"
+    return stored
 
 
 def _asks_for_change(req: Request) -> bool:
@@ -105,18 +105,18 @@ def _update_one(req: Request, lead: rows.Lead) -> None:
 
 
 def _change(req: Request, lead: rows.Lead) -> None:
-    columns = _columns(req)
+    changes = _columns(req)
     asked = _asks_for_change(req)
     if req.yes("update_phone_number") and (phone := req.get("phone_number")):
         asked = True
-        columns["phone_number"] = text.column("phone_number", phone)
+        changes["phone_number"] = columns.column("phone_number", phone)
     entry_list_id = req.get("force_entry_list_id") if len(req.get("force_entry_list_id")) > 1 else ""
     entry_list_id = entry_list_id or req.get("entry_list_id")
     if entry_list_id and not req.yes("custom_fields"):
         asked = True
-        columns["entry_list_id"] = text.column("entry_list_id", entry_list_id)
+        changes["entry_list_id"] = columns.column("entry_list_id", entry_list_id)
     if asked:
-        count = int(req.world.change_lead(lead, columns)) if columns else -1
+        count = int(req.world.change_lead(lead, changes)) if changes else -1
         req.say(f"SUCCESS: update_lead LEAD HAS BEEN UPDATED - {req.user_name}|{lead.lead_id}|{count}|||")
 
 
@@ -147,11 +147,11 @@ def _change_callback(req: Request, booked: rows.Callback) -> None:
     when = followups.callback_time(req)
     given = {
         "callback_time": when,
-        "lead_status": text.column("lead_status", req.get("callback_status")),
+        "lead_status": req.world.storage.column("lead_status", req.get("callback_status")),
         "campaign_id": req.get("campaign_id"),
         "list_id": req.get("list_id_field"),
         "recipient": req.get("callback_type"),
-        "comments": text.column("callback_comments", req.get("callback_comments")),
+        "comments": req.world.storage.column("callback_comments", req.get("callback_comments")),
         "user": req.get("callback_user"),
     }
     changes = {name: value for name, value in given.items() if value}
@@ -182,12 +182,11 @@ def _custom_fields(req: Request, lead: rows.Lead, before: rows.Lead) -> None:
         if values.pop(lead.lead_id, None) is not None:
             req.say(f"NOTICE: update_lead CUSTOM FIELDS ENTRY DELETED - {data}|1")
         return
-    # Stock code looks for `&name=` in the query: a field that is the very first parameter is not seen.
-    given = {name: followups.custom_value(req, name) for name in fields if name in req.names[1:]}
+    given = {name: followups.custom_value(req, source, name) for name in fields if req.seems_given(name)}
     if not given:
         return
     old = values.get(lead.lead_id)
-    new = {**(old or dict.fromkeys(fields, "")), **given}
+    new = {**(old or dict.fromkeys(fields)), **given}
     values[lead.lead_id] = new
     count = int(old != new)
     req.say(f"NOTICE: update_lead CUSTOM FIELDS VALUES UPDATED - {data}|{count}")
@@ -239,7 +238,7 @@ def batch_update_lead(req: Request) -> None:
         raise req.stop(f"ERROR: batch_update_lead NO MATCHES FOUND IN THE SYSTEM: |{req.user_name}|{lead_ids}")
     if not _asks_for_change(req):
         return
-    columns = _columns(req)
-    count = sum(req.world.change_lead(lead, columns) for lead in found) if columns else -1
+    changes = _columns(req)
+    count = sum(req.world.change_lead(lead, changes) for lead in found) if changes else -1
     ids = ",".join(str(lead.lead_id) for lead in found)
     req.say(f"SUCCESS: batch_update_lead LEADS HAVE BEEN UPDATED - {req.user_name}|{count}|{len(found)}|{ids}")

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from . import rows, text
+from . import columns, rows, text
 from .clock import Clock
 from .floor import Floor
 from .statuses import STATUSES
@@ -58,11 +58,13 @@ class World:
         system = state.get("system", {})
         self.use_non_latin = bool(system.get("use_non_latin", 0))
         self.custom_fields_enabled = bool(system.get("custom_fields_enabled", 1))
+        self.custom_fields_at_add = bool(system.get("custom_fields_at_add", 0))
         self.raise_on_sql_errors = bool(system.get("raise_on_sql_errors", 0))
         self.version: str = system.get("version", "2.14-194")
         self.build: str = system.get("build", "241004-1518")
         self.clock = Clock(str(system.get("local_gmt", "-5.00")))
         self.filters = text.tables(use_non_latin=self.use_non_latin)
+        self.storage = columns.Storage(self.use_non_latin, system.get("charset", "utf8mb4"))
         self.phone_codes: dict[str, str] = dict(state.get("phone_codes", {}))
         self.users: dict[str, rows.User] = {}
         for row in (*_STOCK_USERS, *state.get("users", ())):
@@ -75,8 +77,8 @@ class World:
         self.campaigns = {row["campaign_id"]: rows.read(rows.Campaign, row) for row in state.get("campaigns", ())}
         self.in_groups = {row["group_id"]: rows.read(rows.InGroup, row) for row in state.get("in_groups", ())}
         self.lists = {row["list_id"]: rows.read(rows.LeadList, row) for row in state.get("lists", ())}
-        self.custom_fields: dict[str, list[str]] = dict(state.get("custom_fields", {}))
-        self.custom_values: dict[str, dict[int, dict[str, str]]] = {name: {} for name in self.custom_fields}
+        self.custom_columns = _custom_columns(state)
+        self.custom_values: dict[str, dict[int, dict[str, str | None]]] = {name: {} for name in self.custom_columns}
         self.dnc: dict[str, set[str]] = {SYSTEM_DNC: set(state.get("dnc", ()))}
         self.dnc.update((name, set(numbers)) for name, numbers in state.get("campaign_dnc", {}).items())
         self.leads: dict[int, rows.Lead] = {}
@@ -110,6 +112,11 @@ class World:
             given = dict(row)
             given["vicidial_id"] = given.pop("uniqueid")
             self.recordings.append(rows.read(rows.Recording, given))
+
+    @property
+    def custom_fields(self) -> dict[str, list[str]]:
+        """List → labels of its custom fields."""
+        return {list_id: list(fields) for list_id, fields in self.custom_columns.items()}
 
     # leads
 
@@ -261,6 +268,16 @@ class World:
 def _call_key(call: rows.Call) -> tuple[bool, str]:
     """The primary key of the call's table."""
     return bool(call.closecallid), str(call.closecallid) if call.closecallid else call.uniqueid
+
+
+def _custom_columns(state: Mapping[str, Any]) -> dict[str, dict[str, columns.Custom]]:
+    """List → its custom fields. The state has each as its label, with its column's type where that is not TEXT:
+    "crm_stage VARCHAR(20)"."""
+    found: dict[str, dict[str, columns.Custom]] = {}
+    for list_id, fields in state.get("custom_fields", {}).items():
+        split = (one.partition(" ") for one in fields)
+        found[list_id] = {label: columns.Custom.of(declared) for label, _, declared in split}
+    return found
 
 
 def load_state(source: Mapping[str, Any] | Path | None) -> Mapping[str, Any]:

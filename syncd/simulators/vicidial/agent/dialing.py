@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from syncd.simulators.vicidial import rows, text
+from syncd.simulators.vicidial import rows
 from syncd.simulators.vicidial.request import PhpFatal, Request
 from syncd.simulators.vicidial.world import SYSTEM_DNC
 
@@ -132,7 +132,7 @@ def external_add_lead(req: Request) -> None:
 def _insert(req: Request, agent: rows.LiveAgent, campaign: rows.Campaign, phone: str, phone_code: str) -> None:
     vendor_lead_code = req.get("vendor_id") or req.get("vendor_lead_code")
     given = {name: req.get(name) for name in _LEAD_FIELDS} | {"vendor_lead_code": vendor_lead_code}
-    columns = _stored({**given, "phone_code": phone_code, "phone_number": phone})
+    columns = _stored(req, {**given, "phone_code": phone_code, "phone_number": phone})
     where = f"{phone}|{campaign.campaign_id}|{campaign.manual_dial_list_id}"
     if columns is None:
         if req.world.raise_on_sql_errors:
@@ -141,7 +141,7 @@ def _insert(req: Request, agent: rows.LiveAgent, campaign: rows.Campaign, phone:
     columns |= {
         "list_id": campaign.manual_dial_list_id,
         "status": "NEW",
-        "user": text.column("user", req.user_name),
+        "user": req.world.storage.column("user", req.user_name),
         "last_local_call_time": req.world.clock.text(),
     }
     lead = req.world.insert_lead(columns)
@@ -149,12 +149,12 @@ def _insert(req: Request, agent: rows.LiveAgent, campaign: rows.Campaign, phone:
     seat.say(req, f"SUCCESS: lead added - {where}|{lead.lead_id}|{agent.user}")
 
 
-def _stored(given: Mapping[str, str]) -> dict[str, str] | None:
+def _stored(req: Request, given: Mapping[str, str]) -> dict[str, str] | None:
     """The values as the columns hold them; None if one of them ends the statement early (a quote, a last backslash)."""
     columns = {}
     for name, value in given.items():
-        literal = None if '"' in value else text.sql_literal(value)
+        literal = None if '"' in value else req.world.storage.literal(value)
         if literal is None:
             return None
-        columns[name] = text.column(name, literal)
+        columns[name] = req.world.storage.column(name, literal)
     return columns
