@@ -65,7 +65,17 @@ def test_lead_field_update_stores_custom_and_standard_fields(guide: Door) -> Non
 
 def test_get_recording_prints_the_rows_of_recording_lookup(guide: Door) -> None:
     assert guide.ask("get_recording", lead_id="5001") == guide.ask("recording_lookup", lead_id="5001")
-    assert guide.ask("get_recording", lead_id="1") == "ERROR: get_recording NO RECORDINGS FOUND - 6666|1\n"
+    assert guide.ask("get_recording", lead_id="1") == "ERROR: get_recording NO RECORDINGS FOUND - 6666|1|\n"
+    call = guide.sim("call", lead_id=5002, user="1001", status="NI", recording=True)
+    assert guide.ask("get_recording", agent_log_id=str(call["agent_log_id"])).split("|")[3] == "5002"
+
+
+def test_the_guides_md5_form_of_the_password_is_taken_where_it_is_announced(guide: Door, stock: Door) -> None:
+    announced = {"pass_type": "MD5"}
+    for door, more, taken in ((guide, announced, True), (guide, {}, False), (stock, announced, False)):
+        told = "0f3b905b66c51de9b00403a8a3305649"  # md5("VICIDIAL1234")
+        answer = door.ask("list_info", list_id="101", **{"pass": told}, **more)
+        assert answer.startswith("101|Leads|" if taken else "ERROR: Login incorrect")
 
 
 def test_campaign_stats_count_todays_calls_and_agents(guide: Door) -> None:

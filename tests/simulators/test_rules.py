@@ -145,3 +145,53 @@ def test_a_state_with_an_unknown_column_is_refused() -> None:
     wrong = {"users": [{"user": "1", "colour": "red"}]}
     with pytest.raises(ValueError, match="a User has no colour"):
         vicidial.serve(wrong)
+
+
+def test_who_a_user_is_can_be_asked_by_whoever_may_see_reports(stock: Door) -> None:
+    header = "user|full_name|user_group|user_level|active"
+    assert stock.ask("user_details", agent_user="1001", header="YES") == f"{header}\n1001|Agent One|SALES|1|Y\n"
+    assert stock.ask("user_details", agent_user="nobody") == "ERROR: user_details USER NOT FOUND: 6666|nobody\n"
+    assert stock.ask("user_details") == "ERROR: user_details INVALID SEARCH PARAMETERS: 6666|\n"
+    refused = "ERROR: user_details USER DOES NOT HAVE PERMISSION TO GET USER DETAILS: |7004|0|\n"
+    assert stock.ask("user_details", user="7004", **{"pass": "noreports"}) == refused
+
+
+def test_rights_beyond_leads_and_reports_are_asked_for_by_their_functions(stock: Door) -> None:
+    refused = "USER DOES NOT HAVE PERMISSION TO"
+    assert stock.ask("agent_campaigns", agent_user="1001") == (
+        f"ERROR: agent_campaigns {refused} GET AGENT INFO: |6666|0|\n"
+    )
+    stock.sim("user", user="6666", fields={"modify_campaigns": 0})
+    assert stock.ask("update_alt_url") == f"ERROR: update_alt_url {refused} UPDATE CAMPAIGNS: |6666|0\n"
+    stock.sim("user", user="6666", fields={"modify_users": 1, "modify_campaigns": 1})
+    assert stock.ask("agent_campaigns", agent_user="1001") == "1001|TESTCAMP|\n"
+    assert stock.ask("agent_campaigns") == "ERROR: agent_campaigns AGENT USER DOES NOT EXIST: |6666|\n"
+    assert stock.ask("update_alt_url") == "ERROR: update_alt_url YOU MUST USE ALL REQUIRED FIELDS: |6666|||\n"
+    listed = {"campaign_id": "TESTCAMP", "entry_type": "campaign", "url_type": "dispo"}
+    assert stock.ask("update_alt_url", alt_url_id="LIST", **listed) == (
+        "NOTICE: update_alt_url LIST, No Records Found - 6666|dispo|campaign|TESTCAMP|0\n"
+    )
+    assert "dispo URL IS NOT SET TO ALT" in stock.ask("update_alt_url", alt_url_id="NEW", **listed)
+
+
+def test_the_admin_pages_are_closed_to_users_of_the_api_only(stock: Door) -> None:
+    def page(**fields: int) -> tuple[int, str]:
+        stock.sim("user", user="6666", fields=fields)
+        return stock.post("/vicidial/admin.php", {"ADD": "999995"}, basic="6666:1234")
+
+    denied = (200, "You do not have permission to be here: |6666|GOOD|\n")
+    assert page()[1].startswith("<html>")
+    assert page(api_only_user=1) == denied
+    assert page(api_only_user=0, user_level=7)[1].startswith("<html>")
+    assert page(view_reports=0) == denied
+    assert stock.post("/vicidial/admin.php", {}, basic="6666:wrong")[0] == 401
+
+
+def test_refused_logins_are_counted_and_a_user_can_be_changed(stock: Door) -> None:
+    for _ in range(2):
+        stock.ask("list_info", list_id="101", **{"pass": "wrong"})
+    assert stock.sim("user", user="6666") == {"failed_login_count": 2, "refused_logins": 2, "locked": False}
+    stock.sim("user", user="6666", fields={"pass": "wrong"})
+    assert stock.ask("list_info", list_id="101", **{"pass": "wrong"}).startswith("101|")
+    assert stock.sim("user", user="6666") == {"failed_login_count": 0, "refused_logins": 2, "locked": False}
+    assert stock.request("POST", "/_sim/user", '{"user": "6666", "fields": {"colour": 1}}')[0] == 400

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from syncd.simulators.common.control import Arguments, Command, Mistake
 
 from . import columns, rows
+from .auth import is_locked
 from .world import SYSTEM_DNC
 
 if TYPE_CHECKING:
@@ -115,11 +116,12 @@ def _call(sim: "Simulator", arguments: Arguments) -> Arguments:
         world.remove_from_hopper(lead.lead_id)
         if callback:
             _book_callback(sim, lead, call, callback)
+        log_id = world.take_agent_log_id()
         if given := arguments.get("recording"):
-            _record(sim, call, given if isinstance(given, dict) else {})
+            _record(sim, call, given if isinstance(given, dict) else {}, agent_log_id=log_id)
         if arguments.get("dnc"):
             world.dnc[SYSTEM_DNC].add(lead.phone_number)
-        return {"uniqueid": uniqueid, "call_date": when, "closecallid": call.closecallid}
+        return {"uniqueid": uniqueid, "call_date": when, "closecallid": call.closecallid, "agent_log_id": log_id}
 
 
 def _book_callback(sim: "Simulator", lead: rows.Lead, call: rows.Call, given: Arguments) -> None:
@@ -131,7 +133,7 @@ def _book_callback(sim: "Simulator", lead: rows.Lead, call: rows.Call, given: Ar
     sim.world.callbacks.setdefault(lead.lead_id, []).append(booked)
 
 
-def _record(sim: "Simulator", call: rows.Call, given: Arguments) -> rows.Recording:
+def _record(sim: "Simulator", call: rows.Call, given: Arguments, *, agent_log_id: int = 0) -> rows.Recording:
     """A recording of a call; its link appears `after_seconds`, at once, or with null never."""
     recordings = sim.world.recordings
     recording_id = max((found.recording_id for found in recordings), default=0) + 1
@@ -148,6 +150,7 @@ def _record(sim: "Simulator", call: rows.Call, given: Arguments) -> rows.Recordi
         str(given.get("location") or f"http://10.10.10.15/RECORDINGS/{filename}-all.wav"),
         None if late is None else sim.world.clock.epoch() + float(late) if late else 0.0,
         _audio(given),
+        agent_log_id,
     )
     recordings.append(recording)
     return recording
@@ -304,6 +307,25 @@ def _queue(sim: "Simulator", arguments: Arguments) -> Arguments:
 
 _AGENT_STATUSES = ("READY", "QUEUE", "INCALL", "PAUSED", "CLOSER", "MQUEUE")
 _NO_SIGNS = str.maketrans("", "", "-: ")
+
+
+def _user(sim: "Simulator", arguments: Arguments) -> Arguments:
+    world = sim.world
+    with world.lock:
+        user = world.users.get(str(arguments["user"]))
+        if user is None:
+            raise Mistake(f"no user {arguments['user']}")
+        fields = dict(arguments.get("fields", {}))
+        if "pass" in fields:
+            fields["password"] = fields.pop("pass")
+        rows.change(user, fields)
+        return {
+            "failed_login_count": user.failed_login_count,
+            "refused_logins": user.refused_logins,
+            "locked": is_locked(world, user),
+        }
+
+
 _COMMANDS: dict[str, Callable[["Simulator", Arguments], Arguments]] = {
     "world": _world,
     "clock": _clock,
@@ -317,6 +339,7 @@ _COMMANDS: dict[str, Callable[["Simulator", Arguments], Arguments]] = {
     "agent": _agent,
     "queue": _queue,
     "recording": _recording,
+    "user": _user,
 }
 
 

@@ -49,7 +49,6 @@ _RECORDING = {
     "ALL": ("recording_id", "filename", "location"),
 }
 _RECORDING_HEADER = {"recording_id": "recording_id", "filename": "recording_filename", "location": "recording_location"}
-_NOT_A_NAME = re.compile(r"[^-_0-9a-zA-Z]")
 _VISIBLE_DIGITS = {"4_DIGITS": 4, "3_DIGITS": 3, "2_DIGITS": 2}
 
 
@@ -62,7 +61,7 @@ class _Row:
 
 def answer(world: World, pairs: Sequence[tuple[str, str]], login: tuple[str, str]) -> HttpAnswer:
     """Run one export; `login` is user and password of HTTP Basic."""
-    user_name, password = (_NOT_A_NAME.sub("", part) for part in login)
+    user_name, password = (rows.NOT_A_NAME.sub("", part) for part in login)
     verdict = auth.authorize(world, user_name, password, above_level=6)
     if verdict == auth.LOCK:
         return _text(f"Too many login attempts, try again in 15 minutes: |{user_name}|LOCK|\n")

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Callable
 
-from . import dnc, leads, lists, lookups, reports, search, update
+from . import accounts, dnc, leads, lists, lookups, reports, search, update
 from .request import Request
 
 
@@ -28,6 +28,7 @@ class Function:
     needs_source: bool = True
 
 
+_API = ("vdc_agent_api_access",)
 _REPORTS = ("vdc_agent_api_access", "view_reports")
 _LISTS = ("vdc_agent_api_access", "modify_lists")
 _DELETE_DNC = ("modify_lists", "delete_from_dnc")
@@ -50,6 +51,12 @@ STOCK: dict[str, Function] = {
     ),
     "list_info": Function(lists.list_info, "MODIFY LISTS", needs=_LISTS, count="0"),
     "list_custom_fields": Function(lists.list_custom_fields, "MODIFY LISTS", needs=_LISTS, count="0"),
+    "update_alt_url": Function(
+        lists.update_alt_url, "UPDATE CAMPAIGNS", needs=(*_API, "modify_campaigns"), count="0", changes=True
+    ),
+    "user_details": Function(accounts.user_details, "GET USER DETAILS", 6, _REPORTS),
+    "agent_campaigns": Function(accounts.agent_campaigns, "GET AGENT INFO", needs=(*_REPORTS, "modify_users")),
+    "ingroup_list": Function(lists.ingroup_list, "VIEW INBOUND GROUPS LIST", 6, needs=(), needs_source=False),
     "campaigns_list": Function(lists.campaigns_list, "GET CAMPAIGN INFO", needs=_REPORTS),
     "hopper_list": Function(lists.hopper_list, "GET CAMPAIGN INFO", needs=_REPORTS),
     "logged_in_agents": Function(lists.logged_in_agents, "GET AGENT INFO", 6, _REPORTS),

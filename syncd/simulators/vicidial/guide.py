@@ -77,11 +77,15 @@ def lead_field_update(req: Request) -> None:
 
 
 def get_recording(req: Request) -> None:
-    """Print the recordings of a lead, in the rows of recording_lookup; the agent log is not simulated."""
-    lead_id = req.get("lead_id")
-    found = [recording for recording in req.world.recordings if lead_id and recording.lead_id == int(lead_id)]
+    """Print the recordings of a lead, or of one entry of the agent log, in the rows of recording_lookup."""
+    lead_id, entry_id = req.get("lead_id"), "".join(filter(str.isdigit, req.raw.get("agent_log_id", "")))
+    found = [
+        recording
+        for recording in req.world.recordings
+        if (lead_id and recording.lead_id == int(lead_id)) or (entry_id and recording.agent_log_id == int(entry_id))
+    ]
     if not found:
-        raise req.stop(f"ERROR: get_recording NO RECORDINGS FOUND - {req.user_name}|{lead_id}")
+        raise req.stop(f"ERROR: get_recording NO RECORDINGS FOUND - {req.user_name}|{lead_id}|{entry_id}")
     reports.print_recordings(req, found)
 
 

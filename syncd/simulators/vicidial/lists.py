@@ -68,6 +68,28 @@ def _list_id(req: Request, function: str) -> str:
     return list_id
 
 
+def update_alt_url(req: Request) -> None:
+    """Say that a campaign, in-group or list keeps no alternate URLs: no simulated one is set to use any."""
+    entry_id, entry_type, url_type = req.get("campaign_id"), req.get("entry_type"), req.get("url_type")
+    user = req.user_name
+    if not 2 <= len(entry_id) <= 20:
+        raise req.stop(f"ERROR: update_alt_url YOU MUST USE ALL REQUIRED FIELDS: |{user}|{entry_id}||{entry_id}")
+    if entry_id not in req.world.campaigns or not req.group().allows(entry_id):
+        raise req.stop(f"ERROR: update_alt_url CAMPAIGN DOES NOT EXIST: |{user}|{entry_id}")
+    if req.get("alt_url_id") == "LIST":
+        data = f"{user}|{url_type}|{entry_type}|{entry_id}|0"
+        raise req.stop(f"NOTICE: update_alt_url LIST, No Records Found - {data}")
+    types = {"campaign": ("dispo", "start", "noagent"), "ingroup": ("dispo", "start", "noagent", "addlead")}
+    allowed = {**types, "list": ("noagent",)}.get(entry_type)
+    if allowed is None:
+        raise req.stop(f"ERROR: update_alt_url NO ENTRY TYPE DEFINED:: |{user}|{entry_type}|{entry_id}")
+    data = f"|{user}|{url_type}|{entry_type}|{entry_id}"
+    if url_type not in allowed:
+        raise req.stop(f"ERROR: update_alt_url NO VALID URL TYPE DEFINED:: {data}")
+    section = {"campaign": "CAMPAIGNS", "ingroup": "INGROUPS", "list": "LISTS"}[entry_type]
+    raise req.stop(f"ERROR: update_alt_url {section} {url_type} URL IS NOT SET TO ALT: {data}")
+
+
 def campaigns_list(req: Request) -> None:
     """Print the campaigns that the user may see."""
     only = req.get("campaign_id")
@@ -87,6 +109,16 @@ def campaigns_list(req: Request) -> None:
             "9", "", "",
         )  # fmt: skip
         req.echo(delimiter.join(values) + "\n")
+
+
+def ingroup_list(req: Request) -> None:
+    """Print the in-groups as a table to choose from."""
+    req.echo("\n<HTML><head><title>NON-AGENT API</title>\n</head>\n\n<body>\n<table border=0>\n")
+    for number, group in enumerate(req.world.in_groups.values(), start=1):
+        choice = f"<a href=\"javascript:choose_file('{group.group_id}','{req.raw.get('comments', '')}');\">"
+        req.echo(f"<tr><td>{number}</td>\n<td colspan=2>{choice}{group.group_id}</a></td>\n")
+        req.echo(f"<td>{group.group_name}</td></tr>\n")
+    req.echo("</table>\n</body>\n</html>\n")
 
 
 def hopper_list(req: Request) -> None:

@@ -27,7 +27,7 @@ def _script(req: Request) -> None:
     if name == "version":
         raise req.stop(_version(req.world))
     user_name, password = req.get("user"), req.get("pass")
-    verdict = auth.authorize(req.world, user_name, password, above_level=6)
+    verdict = auth.authorize(req.world, user_name, password, above_level=6, md5=req.is_md5_login())
     if verdict == auth.LOCK:
         raise req.stop(f"ERROR: Too many login attempts, try again in 15 minutes: |{user_name}|LOCK|")
     if verdict != auth.GOOD:

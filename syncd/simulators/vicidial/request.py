@@ -63,6 +63,10 @@ class Request:
             self._query = query.translate(dict.fromkeys(map(ord, "'\"\\;")))
         return f"&{name}=" in self._query or f"?{name}=" in self._query
 
+    def is_md5_login(self) -> bool:
+        """Whether the password comes as sites that follow the copied guide take it."""
+        return self.guide and self.raw.get("pass_type") == "MD5"
+
     def yes(self, name: str) -> bool:
         """Whether a parameter is exactly `Y`."""
         return self.get(name) == "Y"

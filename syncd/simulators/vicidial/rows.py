@@ -1,6 +1,7 @@
 """The simulated VICIdial's tables, as rows."""
 
 import dataclasses
+import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -8,6 +9,7 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 RowT = TypeVar("RowT", bound="DataclassInstance")
+NOT_A_NAME = re.compile(r"[^-_0-9a-zA-Z]")  # what the web pages drop of a login
 
 
 def read(kind: type[RowT], given: Mapping[str, Any]) -> RowT:
@@ -16,6 +18,15 @@ def read(kind: type[RowT], given: Mapping[str, Any]) -> RowT:
     if unknown:
         raise ValueError(f"state: a {kind.__name__} has no {', '.join(unknown)}")
     return kind(**given)
+
+
+def change(row: "DataclassInstance", given: Mapping[str, Any]) -> None:
+    """Change columns of a row; raise ValueError for one that does not exist, and then change none."""
+    unknown = sorted(given.keys() - {field.name for field in dataclasses.fields(row)})
+    if unknown:
+        raise ValueError(f"a {type(row).__name__} has no {', '.join(unknown)}")
+    for name, value in given.items():
+        setattr(row, name, value)
 
 
 def read_lead(given: Mapping[str, Any]) -> "Lead":
@@ -40,14 +51,16 @@ class User:
     modify_leads: int = 0
     modify_lists: int = 1
     delete_from_dnc: int = 0
+    modify_campaigns: int = 0
+    modify_users: int = 0
     view_reports: int = 0
     export_reports: int = 0
     api_list_restrict: int = 0
+    api_only_user: int = 0
     api_allowed_functions: list[str] = dataclasses.field(default_factory=lambda: ["ALL_FUNCTIONS"])
     admin_hide_phone_data: str = "0"
     agentcall_manual: str = "0"
     change_agent_campaign: int = 0
-    modify_campaigns: int = 0
     closer_campaigns: str = ""
     closer_default_blended: str = "0"
     custom_three: str = ""
@@ -55,6 +68,8 @@ class User:
     password: str = ""
     failed_login_count: int = 0
     last_login_epoch: int = 0
+    # All refused logins since the simulator began, also those of a locked account.
+    refused_logins: int = 0
 
 
 @dataclasses.dataclass(slots=True)
@@ -64,10 +79,16 @@ class UserGroup:
     user_group: str
     allowed_campaigns: list[str] = dataclasses.field(default_factory=list)
     allowed_reports: str = ""
+    admin_viewable_groups: list[str] = dataclasses.field(default_factory=list)
 
     def allows(self, campaign_id: str) -> bool:
         """Whether this group may see a campaign."""
         return any("-ALL" in name for name in self.allowed_campaigns) or campaign_id in self.allowed_campaigns
+
+    def sees_group(self, user_group: str) -> bool:
+        """Whether this group may see the users of another one; without a list it sees all."""
+        seen = self.admin_viewable_groups
+        return not seen or any("--ALL--" in name for name in seen) or user_group in seen
 
 
 @dataclasses.dataclass(slots=True)
@@ -230,6 +251,7 @@ class Recording:
     location: str
     linked_from: float | None = 0.0
     audio: str = ""
+    agent_log_id: int = 0
 
     def told_at(self, epoch: float) -> "Recording":
         """The row as it is at this time: the location comes late."""

@@ -8,7 +8,7 @@ from syncd.simulators.common import control as common_control
 from syncd.simulators.common.server import Asked, Server
 from syncd.simulators.common.wire import HttpAnswer, HttpRequest
 
-from . import agent, audio, control, export, faults, nonagent
+from . import accounts, agent, audio, control, export, faults, nonagent
 from .world import World, load_state
 
 PROFILES = ("stock", "guide")
@@ -80,7 +80,7 @@ class Simulator(Server[Pairs]):
         if asked.request.path == agent.PATH:
             return HttpAnswer(200, agent.refused(self.world, parameters, locked=kind == "locked").encode())
         user, password = parameters.get("user", ""), parameters.get("pass", "")
-        if asked.request.path == export.PATH:
+        if asked.request.path in {export.PATH, accounts.ADMIN_PATH}:
             user, password = asked.request.basic_login()
             prefix, status = "", 401 if kind == "login_incorrect" else 200
         else:
@@ -99,6 +99,8 @@ class Simulator(Server[Pairs]):
                 return HttpAnswer(status, body.encode("utf-8", "surrogateescape"))
             case export.PATH:
                 return export.answer(self.world, asked.detail, asked.request.basic_login())
+            case accounts.ADMIN_PATH:
+                return accounts.admin_page(self.world, asked.request.basic_login())
             case agent.PATH:
                 status, body = agent.answer(self.world, asked.detail, guide=self.guide)
                 return HttpAnswer(status, body.encode("utf-8", "surrogateescape"))

@@ -103,6 +103,7 @@ class World:
         self.statuses = {*STATUSES, *state.get("own_statuses", ())}
         self._next_closecallid = 1
         self._next_call_number = 1
+        self._next_agent_log_id = 1
         for row in state.get("outbound_calls", ()):
             self.add_call(rows.read(rows.Call, row))
         for row in state.get("inbound_calls", ()):
@@ -212,6 +213,12 @@ class World:
         """What makes the uniqueids of calls of one second differ."""
         taken = self._next_call_number
         self._next_call_number += 1
+        return taken
+
+    def take_agent_log_id(self) -> int:
+        """The next key of vicidial_agent_log."""
+        taken = self._next_agent_log_id
+        self._next_agent_log_id += 1
         return taken
 
     def add_call(self, call: rows.Call) -> None:

@@ -82,7 +82,7 @@ def _script(req: Request) -> None:
 
 def _log_in(req: Request) -> None:
     user_name, password = req.get("user"), req.get("pass")
-    verdict = auth.authorize(req.world, user_name, password, above_level=0)
+    verdict = auth.authorize(req.world, user_name, password, above_level=0, md5=req.is_md5_login())
     user = req.world.users.get(user_name)
     may_use_api = int(user is not None and user.vdc_agent_api_access == 1)
     if user is not None and verdict == auth.GOOD and may_use_api and len(user_name) > 1 and len(password) > 1:
