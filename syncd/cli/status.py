@@ -19,7 +19,7 @@ _RESUME = {
     "operator": "`syncd resume {client} {name}` goes on",
     "guard": "look with `syncd plan {client} {name}`; `syncd resume {client} {name}` lets it pass once",
     "auth": "correct the login or permission, then `syncd resume {client} {name}`; it also tries again by itself",
-    "mismatch": "find out what happened to the dialer first; then `syncd resume {client} {name}`",
+    "mismatch": "{wrong_key} (`syncd resume {client}`)",
     "contract": "a connector is broken: update it, then `syncd resume {client} {name}`",
 }
 
@@ -120,6 +120,7 @@ def _stream(stream: facts.Stream, now: datetime) -> dict[str, Any]:
 
 
 def _pipeline(client: str, pipe: facts.Pipeline, configured: model.Pipeline, now: datetime) -> dict[str, Any]:
+    from syncd.core.model import WrongKey
     from syncd.engine import reread
 
     paused = pipe.state.paused if pipe.state.is_paused(now) else ""
@@ -129,7 +130,7 @@ def _pipeline(client: str, pipe: facts.Pipeline, configured: model.Pipeline, now
         "paused_by": paused,
         "paused_why": pipe.state.why if paused else "",
         "paused_until": pipe.state.until if paused else None,
-        "resume": _RESUME[paused].format(client=client, name=pipe.name) if paused else "",
+        "resume": _RESUME[paused].format(client=client, name=pipe.name, wrong_key=WrongKey.HINT) if paused else "",
         "reread": reread.command(client, configured, pipe.state),
         "started_at": pipe.state.started_at,
         "staged": pipe.staged,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import IntEnum
 from functools import cached_property
-from typing import Literal
+from typing import ClassVar, Literal
 
 from syncd.core import condition, mapping
 from syncd.sdk import records
@@ -242,5 +242,18 @@ class Plan:
 
 
 class WrongKey(Exception):
-    """A far record carries another key than its link says: a restored or rebuilt dialer reuses ids. Nothing may be
-    written until an operator has looked."""
+    """A lead carries another key than its link says: a restored or rebuilt dialer gives ids again. Nothing may be
+    written until an operator has looked. Its text says what was seen and what that means, `HINT` what to do."""
+
+    HINT: ClassVar[str] = (
+        "compare the two; if the dialer was put back by mistake, bring the newer one back and resume; if it stays as "
+        "it is, give the client a new, empty store: leads are found by their keys again, and a record without one gets "
+        "a new lead"
+    )
+
+    def __init__(self, link: Link) -> None:
+        super().__init__(
+            f"lead {link.dialer_id} was made for CRM record {link.crm_id}, but carries another record's key: the "
+            "dialer was restored or rebuilt and gives lead ids again"
+        )
+        self.crm_id, self.dialer_id = link.crm_id, link.dialer_id

@@ -181,7 +181,7 @@ def outside(
     if known.parent is None and not known.waits_for:
         return Plan(record.id, subject, "skip", reason="not_ours", counted=True)
     if known.parent is not None and lead_key != known.parent.key and not known.parent_gone:
-        raise model.WrongKey(known.parent.crm_id)
+        raise model.WrongKey(known.parent)
     if "live" in flags_of(record, spec):
         return Plan(record.id, subject, "skip", digest=raw, reason="live")
     if pipe.looks_at == pipe.source and not pipe.where(record.fields):
@@ -274,7 +274,7 @@ def dnc(
     if link is None or "dnc" not in flags_of(record, spec):
         return Plan(record.id, record.id, "none", counted=True)
     if record.fields.get(spec.key_field or "") != link.key:
-        raise model.WrongKey(link.crm_id)
+        raise model.WrongKey(link)
     stem = Plan(record.id, link.crm_id, "none", digest=raw, link_id=link.id, lane=Lane.URGENT)
     if known.target is None:
         return replace(stem, verdict="skip", reason="deleted")

@@ -195,7 +195,7 @@ def _pairs(ctx: Context, pipe: model.Pipeline, wanted: Sequence[_Wanted]) -> dic
     for one in wanted:
         crm_id, lead, target = one.link.crm_id, there.get(one.link.dialer_id), targets.get(one.link.crm_id)
         if lead is not None and key and lead.fields.get(key) != one.link.key:
-            raise model.WrongKey(crm_id)
+            raise model.WrongKey(one.link)
         if lead is None or target is None:
             pairs[crm_id] = "deleted"
         elif not pipe.where(lead.fields):

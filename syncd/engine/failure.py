@@ -22,6 +22,7 @@ def note(ctx: Context, error: Exception) -> None:
     report.failed += 1
     state = streams.stream_state(ctx.db, name, str(ctx.side))
     due = now + timedelta(seconds=policy.backoff_seconds(state.failures + 1, first=5.0))
+    seen: dict[str, str] = {}
     match error:
         case errors.AuthFailed():
             report.result = "paused"
@@ -33,16 +34,14 @@ def note(ctx: Context, error: Exception) -> None:
         case errors.ContractViolation():
             streams.pause(ctx.db, name, [pipe.name for pipe in ctx.pipes], by="contract", why=str(error))
         case model.WrongKey():
-            report.error = (
-                f"the lead linked to CRM record {error} carries another key: the dialer was restored or rebuilt "
-                "and reuses lead ids; nothing is written until an operator has looked"
-            )
+            seen = {"subject": error.crm_id, "far_id": error.dialer_id}
+            report.error = f"{error}; nothing is written for this client until an operator has looked"
             everything = [pipe.name for pipe in ctx.client.pipelines]
             streams.pause(ctx.db, name, everything, by="mismatch", why=report.error)
         case errors.RetryLater() if error.after_seconds is not None:
             due = now + timedelta(seconds=error.after_seconds)
     report.next_due_at = due
-    log.error("run failed", client=name, stream=str(ctx.side), error=type(error).__name__, why=report.error)
+    log.error("run failed", client=name, stream=str(ctx.side), error=type(error).__name__, why=report.error, **seen)
     streams.ran(ctx.run, result=report.result, now=now, next_due_at=due, error=report.error)
 
 

@@ -220,9 +220,7 @@ def explained(client: str, side: model.Side) -> Iterator[None]:
     try:
         yield
     except model.WrongKey as error:
-        raise errors.UserError(
-            [errors.Problem(f"the lead linked to CRM record {error} carries another key", str(side))]
-        ) from None
+        raise errors.UserError([errors.Problem(str(error), f"{client} {side}", error.HINT)]) from None
     except (errors.AuthFailed, errors.RetryLater, errors.QuotaExhausted, errors.Ambiguous) as error:
         fix = error.fix if isinstance(error, errors.AuthFailed) else "try again later"
         raise errors.UserError([errors.Problem(str(error), f"{client} {side}", fix)]) from None

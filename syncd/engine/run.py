@@ -221,7 +221,7 @@ def _check_newest_link(ctx: Context, pipe: model.Pipeline) -> None:
         return
     found = connector.get(pipe.target.stream, [link.dialer_id], [spec.key_field])
     if found and found[0].fields.get(spec.key_field) != link.key:
-        raise model.WrongKey(link.crm_id)
+        raise model.WrongKey(link)
 
 
 def run_all(engine: Engine, clients: Sequence[Client]) -> list[Report]:

@@ -61,7 +61,7 @@ def test_a_rebuilt_dialer_that_gives_lead_ids_again_stops_the_client(site: sites
         site.crm.enter("3", name="Cid", phone="727 555 0003")
         for report in site.round(life) + site.round(life):
             assert report.result in ("failed", "paused")
-            assert "carries another key" in report.error
+            assert "carries another record's key" in report.error
         assert site.door.leads() == before, "nothing is written to somebody else's lead"
         states = streams.pipeline_states(site.db, sites.CLIENT)
         assert {state.paused for state in states.values()} == {"mismatch"}
