@@ -37,6 +37,7 @@ _NO_LOGIN = re.compile(
 )
 # What the Agent API adds: is the login right, may the user use the API, and the word that says why not.
 _VERDICT = re.compile(r": \|[^|]*\|[^|]*\|([01])\|([01])\|(\w+)")
+_SECOND_FACTOR = re.compile(r"^[^\n]*\|2FA\|\s*$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +84,17 @@ def is_html(text: str) -> bool:
     return "<" in text and _HTML.search(text) is not None
 
 
+def version(text: str) -> dict[str, str]:
+    """Given the answer of `version`, return its parts by name; raise RetryLater where it is none."""
+    parts = dict(part.split(": ", 1) for part in text.strip().split("|") if ": " in part)
+    if not parts.get("EPOCH", "").isdigit() or "VERSION" not in parts:
+        raise errors.RetryLater("the address does not answer like VICIdial's non-agent API; check url and api_path")
+    return parts
+
+
 def refused_login(text: str, user: str) -> errors.AuthFailed | None:
-    """The error of an answer that refuses the login itself: LoginRefused, or AuthFailed where the login is right but
-    the user may not use the Agent API at all. The answer is not quoted, it repeats the password."""
+    """The error of an answer that refuses the login itself, LoginRefused, or AuthFailed where the login is right but
+    the user may not use the Agent API at all; the answer is not quoted, it repeats the password."""
     found = _NO_LOGIN.match(text)
     if found is None:
         return None
@@ -104,6 +113,11 @@ def refused_login(text: str, user: str) -> errors.AuthFailed | None:
         return LoginRefused(
             "VICIdial does not allow this machine's address",
             fix=f"add it to the API IP list of the group of user {user}",
+        )
+    if _SECOND_FACTOR.search(text):
+        return LoginRefused(
+            f"VICIdial wants a second factor from user {user}, which an API cannot give",
+            fix="set Two Factor Auth Override of the user to DISABLED",
         )
     return LoginRefused(
         f"VICIdial refuses the login of user {user}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import re
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -12,6 +13,7 @@ from urllib.parse import quote_plus
 
 from syncd.sdk import errors, http
 from syncd_vicidial import answers
+from syncd_vicidial.logins import Logins
 from syncd_vicidial.options import Options
 
 _T = TypeVar("_T")
@@ -20,16 +22,18 @@ _R = TypeVar("_R")
 _PLAIN = re.compile(r"[A-Za-z0-9_.~-]*").fullmatch
 _FORM = {"content-type": "application/x-www-form-urlencoded"}
 _ALONE = 2  # requests that go alone before the login is known to be good; more would let a slow server hold up all
+_REFUSED = re.compile(r"ERROR: (?:NO FUNCTION SPECIFIED|[^\n:]* DOES NOT HAVE PERMISSION)")
 _REFUSED_BY_SERVER = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.PROXY_AUTHENTICATION_REQUIRED)
 
 
 class Api:
     """The non-agent API, the Agent API and the call export of one server, with one user.
 
-    VICIdial locks a user out after about ten wrong logins, so the first requests go one at a time until one has shown
-    that the login is good, and a refused one stops the batch that it belongs to."""
+    VICIdial locks a user out after ten wrong logins, so every request that carries the login goes through `logins`, the
+    first ones go one at a time until one has shown that the login is good, and a refused one stops the batch that it
+    belongs to. `client`: whose connector this is, for what an operator is told."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, *, client: str = "") -> None:
         self.user = options.user
         self._options = options
         self._client = http.HttpClient(
@@ -40,13 +44,13 @@ class Api:
             ca_file=options.ca_file,
             headers={"user-agent": "syncd"},
         )
-        self.host = self._client.host
+        self.host, self.origin = self._client.host, self._client.origin
+        self.refused: Callable[[str], None] = lambda function: None  # told of each function that is refused
         password = options.password.get_secret_value()
-        self._login = _form((("source", options.source), ("user", options.user), ("pass", password)))
+        self.logins = Logins(self.origin, options.user, password, client=client)
+        self._login = _form((("source", options.source), *_passed(options, password)))
         basic = base64.b64encode(f"{options.user}:{password}".encode()).decode()
         self._basic = {**_FORM, "authorization": f"Basic {basic}"}
-        self._call_log = options.functions.get("get_call_log", "get_call_log")
-        self._login_is_good = False
 
     def close(self) -> None:
         """Close all idle connections."""
@@ -102,6 +106,17 @@ class Api:
             raise answers.unclear(answer)
         return text
 
+    def probe(self, function: str, parameters: Mapping[str, str], *, agent: bool = False) -> str:
+        """Call a function in a way that cannot change anything, to see what becomes of it; `agent`: of the Agent API.
+        Returns the text of the answer, ERROR lines included. Raises AuthFailed, RetryLater, LeaseLost."""
+        try:
+            answer, text = self._post(function, parameters, self._options.agent_api_path if agent else None)
+        except errors.Ambiguous as error:
+            raise errors.RetryLater(str(error)) from None
+        if answer.status != HTTPStatus.OK:
+            raise self._turned_away(answer, "url and agent_api_path") if agent else self._turned_away(answer)
+        return text
+
     def version(self) -> str:
         """The answer of `version`, which needs no login (and sends none). Raises RetryLater, LeaseLost."""
         body = _form((("source", self._options.source), ("function", "version"))).encode()
@@ -117,20 +132,39 @@ class Api:
         """The call export's answer, by HTTP Basic. Raises AuthFailed, RetryLater, LeaseLost."""
         body = _form(parameters).encode()
         try:
-            answer = self._client.request("POST", self._options.export_path, body=body, headers=self._basic)
+            with self.logins.turn(self._client.timeout_seconds) as turn:
+                answer = self._client.request("POST", self._options.export_path, body=body, headers=self._basic)
+                # An export's own rows never start like this; only its beginning is looked at, since it may be large.
+                beginning = answer.body[:200].decode("utf-8", "replace")
+                refused = answers.refused_login(beginning, self.user)
+                if refused is not None:
+                    raise turn.judged(refused)
+                if _let_in(answer, beginning) or "not allowed to view this report" in beginning:
+                    turn.good()
+                elif _is_from_elsewhere(answer):
+                    turn.uncounted()
         except errors.Ambiguous as error:
             raise errors.RetryLater(str(error)) from None
-        # An export's own rows never start like this; only its beginning is looked at, since it may be large.
-        beginning = answer.body[:200].decode("utf-8", "replace")
-        refused = answers.refused_login(beginning, self.user)
-        if refused is not None:
-            self._login_is_good = False
-            raise refused
-        if answer.status == HTTPStatus.UNAUTHORIZED and "not allowed to view this report" not in beginning:
-            self._login_is_good = False
         if answer.status not in (HTTPStatus.OK, HTTPStatus.UNAUTHORIZED):
             raise self._turned_away(answer)
         return answer.body
+
+    def admin_page(self) -> str:
+        """The beginning of a page of the admin interface that shows nothing but a licence, by HTTP Basic; "" where it
+        does not answer. Raises LoginRefused, RetryLater, LeaseLost."""
+        path = self._options.export_path.rpartition("/")[0] + "/admin.php"
+        try:
+            with self.logins.turn(self._client.timeout_seconds) as turn:
+                answer = self._client.request("POST", path, body=b"ADD=999995", headers=self._basic)
+                text = answer.text()[:4000]
+                refused = answers.refused_login(text[:200], self.user)
+                if refused is not None:
+                    raise turn.judged(refused)
+                turn.uncounted()
+        except errors.Ambiguous as error:
+            raise errors.RetryLater(str(error)) from None
+        moved = HTTPStatus.MULTIPLE_CHOICES <= answer.status < HTTPStatus.BAD_REQUEST
+        return "<html>" if moved else text if answer.status == HTTPStatus.OK else ""
 
     def each(self, work: Callable[[_T], _R], items: Sequence[_T]) -> list[_R | errors.SyncdError]:
         """`work` over the items, several in flight, results or errors in order.
@@ -150,7 +184,7 @@ class Api:
                 return error
 
         results: list[_R | errors.SyncdError] = []
-        while len(results) < min(_ALONE, len(items)) and not self._login_is_good:
+        while len(results) < min(_ALONE, len(items)) and not self.logins.is_good:
             results.append(one(items[len(results)]))
         rest = items[len(results) :]
         return results + http.in_flight(one, rest, workers=self._options.connections)
@@ -165,17 +199,22 @@ class Api:
         return done
 
     def _post(self, function: str, parameters: Mapping[str, str], path: str | None = None) -> tuple[http.Answer, str]:
-        name = self._call_log if function == "get_call_log" else function
+        name = self._options.name_of(function)
+        if name is None:
+            raise errors.AuthFailed(f"the option `functions` says not to use {function}", fix="take it out of there")
         body = f"{self._login}&function={name}&{_form(parameters.items())}".encode()
-        answer = self._client.request("POST", path or self._options.api_path, body=body, headers=_FORM)
-        text = answer.text()
-        refused = answers.refused_login(text, self.user)
-        if refused is not None:
-            self._login_is_good = False
-            raise refused
-        # The Agent API takes users of any level: what is good there may still be refused, and counted, here.
-        if not self._login_is_good and path is None:
-            self._login_is_good = answer.status == HTTPStatus.OK and not answers.is_html(text)
+        with self.logins.turn(self._client.timeout_seconds) as turn:
+            answer = self._client.request("POST", path or self._options.api_path, body=body, headers=_FORM)
+            text = answer.text()
+            refused = answers.refused_login(text, self.user)
+            if refused is not None:
+                raise turn.judged(refused)
+            if _is_from_elsewhere(answer) or (path is not None and answer.status == HTTPStatus.OK):
+                turn.uncounted()  # the Agent API takes users of any level: what is good there may be refused here
+            elif _let_in(answer, text):
+                turn.good()
+        if _REFUSED.match(text):
+            self.refused(function)
         return answer, text
 
     def _turned_away(self, answer: http.Answer, paths: str = "url, api_path and export_path") -> errors.SyncdError:
@@ -187,6 +226,26 @@ class Api:
             what += f"; check the options {paths}"
         after = answer.headers.get("retry-after", "")
         return errors.RetryLater(what, after_seconds=float(after) if after.isdigit() else None)
+
+
+def _let_in(answer: http.Answer, text: str) -> bool:
+    """Whether an answer that does not refuse the login comes from behind it."""
+    return answer.status == HTTPStatus.OK and text.strip() != "" and not answers.is_html(text)
+
+
+def _is_from_elsewhere(answer: http.Answer) -> bool:
+    """Whether the web server, or one in front of it, answers instead of VICIdial: nobody has looked at the login."""
+    return HTTPStatus.MULTIPLE_CHOICES <= answer.status < HTTPStatus.INTERNAL_SERVER_ERROR or (
+        answer.status == HTTPStatus.SERVICE_UNAVAILABLE
+    )
+
+
+def _passed(options: Options, password: str) -> list[tuple[str, str]]:
+    """User and password as the API takes them; the guide's form is the only one that knows `pass_type`."""
+    if options.login_form == "md5":
+        told = hashlib.md5(f"VICIDIAL{password}".encode()).hexdigest()  # noqa: S324  # the guide's form, no protection
+        return [("user", options.user), ("pass_type", "MD5"), ("pass", told)]
+    return [("user", options.user), ("pass", password)]
 
 
 def _form(pairs: Iterable[tuple[str, str]]) -> str:

@@ -32,16 +32,6 @@ class CallLog:
         self._not_campaigns: set[str] = set()
         self._ask_again = 0.0
 
-    def is_there(self) -> bool:
-        """Ask the server whether it has the function, with a harmless request. Raises AuthFailed, RetryLater."""
-        header = self._asked_now()[:400].partition("\n")[0]
-        messages = [line.message for line in answers.parse(header)]
-        if "NO FUNCTION SPECIFIED" in messages:
-            return False
-        if messages or "uniqueid" in header:
-            return True
-        raise errors.RetryLater("the server does not say whether it has get_call_log")
-
     def parts(self, window: Window, *, archived: bool) -> Iterator[Part]:
         del archived
         if time.monotonic() > self._ask_again:

@@ -17,7 +17,6 @@ from zoneinfo import ZoneInfo
 from syncd.sdk import errors, records
 from syncd_vicidial import answers
 from syncd_vicidial.api import Api
-from syncd_vicidial.check import version
 from syncd_vicidial.options import Options
 
 AT, USER, COMMENTS = "callback_at", "callback_user", "callback_comments"
@@ -243,7 +242,7 @@ class Callbacks:
 
     def _now(self) -> datetime:
         """By the server's clock, which says when a callback is due."""
-        return datetime.fromtimestamp(int(version(self._api.version())["EPOCH"]), UTC)
+        return datetime.fromtimestamp(int(answers.version(self._api.version())["EPOCH"]), UTC)
 
 
 def refused(lines: Sequence[answers.Line]) -> errors.Rejected | None:

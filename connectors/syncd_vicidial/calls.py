@@ -14,6 +14,7 @@ from syncd.sdk import errors, records
 from syncd_vicidial import flags, windows
 from syncd_vicidial.api import Api
 from syncd_vicidial.call_log import CallLog
+from syncd_vicidial.capabilities import Capabilities
 from syncd_vicidial.export import Export
 from syncd_vicidial.options import Options
 from syncd_vicidial.rows import UNIQUEID, Columns, Part, Source, Unreadable
@@ -49,8 +50,16 @@ _DOUBT = 3  # so many rows, and none that can be read: then it is not the rows
 class Calls:
     """The stream "calls" of one server. A call is (leg, uniqueid, campaign or in-group, start)."""
 
-    def __init__(self, api: Api, options: Options, meaning: flags.Flags, sql: Source | None = None) -> None:
+    def __init__(
+        self,
+        api: Api,
+        options: Options,
+        meaning: flags.Flags,
+        capabilities: Capabilities,
+        sql: Source | None = None,
+    ) -> None:
         self._api = api
+        self._capabilities = capabilities
         self._options = options
         self._flags = meaning
         self._log = CallLog(api, options)
@@ -82,12 +91,13 @@ class Calls:
                 yield records.Page(ordered, reached)
 
     def source(self) -> Source:
-        """Where calls are read; `auto` asks the server once, with a harmless request. Raises AuthFailed, RetryLater."""
+        """Where calls are read; `auto` is the site's get_call_log where it has one and the user may call it. Raises
+        AuthFailed, RetryLater."""
         if self._found is None:
             wanted = self._options.call_source
             if wanted == "sql" and self._sql is not None:
                 self._found = self._sql
-            elif wanted == "get_call_log" or (wanted == "auto" and self._log.is_there()):
+            elif wanted == "get_call_log" or (wanted == "auto" and self._capabilities.may("get_call_log")):
                 self._found = self._log
             else:
                 self._found = self._export

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from datetime import UTC, datetime
 
 from syncd.sdk import errors
-from syncd_vicidial import answers, lists
+from syncd_vicidial import answers, clock, lists
 from syncd_vicidial.api import Api
 from syncd_vicidial.calls import Calls
 from syncd_vicidial.database import Database
@@ -26,25 +25,17 @@ _PROBES: Mapping[str, tuple[Mapping[str, str], tuple[str, ...]]] = {
 _OF_PEOPLE = ("first_name", "last_name", "address1", "address2", "address3", "city", "province")
 
 
-def version(text: str) -> dict[str, str]:
-    """Given the answer of `version`, return its parts by name; raise RetryLater where it is none."""
-    parts = dict(part.split(": ", 1) for part in text.strip().split("|") if ": " in part)
-    if not parts.get("EPOCH", "").isdigit() or "VERSION" not in parts:
-        raise errors.RetryLater("the address does not answer like VICIdial's non-agent API; check url and api_path")
-    return parts
-
-
 def run(api: Api, calls: Calls, options: Options, *, read_calls: bool) -> list[errors.Problem]:
     """Everything that is found, the most basic first; after a refused login nothing more is tried."""
     try:
-        told = version(api.version())
+        told = answers.version(api.version())
     except errors.SyncdError as error:
         return [errors.Problem(f"VICIdial cannot be reached: {error}", "url", "check the address and the network")]
-    problems = [*_clock(told, options), *_login(options)]
+    problems = [*clock.problems(told, options), *login(options)]
     if options.transliterate and options.use_non_latin:
         what = "with use_non_latin all letters are kept, so that nothing is transliterated"
         problems.append(errors.Problem(what, "transliterate", "remove one of the two", fatal=False))
-    if any(problem.where in ("user", "password") for problem in problems):
+    if any(problem.fatal and problem.where in ("user", "password") for problem in problems):
         return problems
     looks: list[tuple[str, Callable[[], Iterator[errors.Problem]]]] = [
         ("user", lambda: _functions(api, options)),
@@ -66,36 +57,9 @@ def run(api: Api, calls: Calls, options: Options, *, read_calls: bool) -> list[e
     return problems
 
 
-def _clock(told: Mapping[str, str], options: Options) -> Iterator[errors.Problem]:
-    zone = options.zone()
-    if zone is None:
-        yield errors.Problem("calls cannot be read without it", "time_zone", "name the server's time zone", fatal=False)
-        return
-    now = datetime.fromtimestamp(int(told["EPOCH"]), UTC)
-    ours = (now.astimezone(zone).utcoffset() or now - now).total_seconds()
-    try:
-        shown = datetime.fromisoformat(told["DATE"]).replace(tzinfo=UTC)
-        wall, setting = (shown - now).total_seconds(), float(told["TZNOW"]) * 3600
-    except (KeyError, ValueError):
-        yield errors.Problem("VICIdial does not tell its time", "time_zone", "compare it by hand", fatal=False)
-        return
-    if abs(wall - ours) >= 60:
-        yield errors.Problem(
-            f"the server's clock is at UTC{wall / 3600:+g} h, {options.time_zone} is at UTC{ours / 3600:+g} h",
-            "time_zone",
-            "name the time zone of the server; calls would be read at a wrong time",
-        )
-    elif setting != ours:
-        yield errors.Problem(
-            f"VICIdial's own setting is UTC{setting / 3600:+g} h, its web server's clock is at UTC{wall / 3600:+g} h",
-            "time_zone",
-            "set Local GMT of the server in VICIdial, or it dials at wrong hours",
-            fatal=False,
-        )
-
-
-def _login(options: Options) -> Iterator[errors.Problem]:
-    """What VICIdial would drop of user and password: such a login can only be refused, so it is not tried."""
+def login(options: Options) -> Iterator[errors.Problem]:
+    """What VICIdial would drop of user and password: such a login can only be refused, so it is not tried. In the
+    guide's form only HTTP Basic, which the call export wants, sends the password itself."""
     for name, value in (("user", options.user), ("password", options.password.get_secret_value())):
         dropped = [
             char
@@ -103,10 +67,13 @@ def _login(options: Options) -> Iterator[errors.Problem]:
             if not (char in "-_" or (char.isascii() and char.isalnum()) or (options.use_non_latin and char.isalpha()))
         ]
         if dropped or not value:
+            spared = bool(value) and name == "password" and options.login_form == "md5"
             yield errors.Problem(
-                f"the {name} has characters that VICIdial drops" if value else f"the {name} is empty",
+                (f"the {name} has characters that VICIdial drops" if value else f"the {name} is empty")
+                + (", so that the call export refuses it" if spared else ""),
                 name,
                 f"VICIdial keeps A-Z, a-z, 0-9, - and _; give the API user another {name}",
+                fatal=not spared,
             )
 
 

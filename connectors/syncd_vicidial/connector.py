@@ -9,6 +9,7 @@ from typing import ClassVar
 from pydantic import BaseModel
 
 from syncd.sdk import errors, protocol, records
+from syncd.sdk.memory import InMemory
 from syncd_vicidial import (
     all_info,
     answers,
@@ -31,6 +32,7 @@ from syncd_vicidial import leads as lead_stream
 from syncd_vicidial import options as settings
 from syncd_vicidial.agent import AgentApi, catalogue, generic
 from syncd_vicidial.api import Api
+from syncd_vicidial.capabilities import Capabilities
 from syncd_vicidial.database import Database
 from syncd_vicidial.flags import Flags
 from syncd_vicidial.statistics import Statistics
@@ -49,7 +51,8 @@ class VicidialConnector:
     def __init__(self, options: settings.Options, *, client: str) -> None:
         self.client = client
         self._options = options
-        self._api = Api(options)
+        self._api = Api(options, client=client)
+        self.capabilities = Capabilities(self._api, options, InMemory())
         self._dnc = dnc.Dnc(self._api, options)
         self._database = _database(options)
         if options.database is None or self._database is None:
@@ -60,14 +63,16 @@ class VicidialConnector:
             sql = sql_calls.SqlCalls(self._database, options.database.rows_per_read)
         self._words = text.Words.of(options)
         self._custom = custom.CustomFields(self._api, self._words)
-        self._leads = lead_stream.Leads(self._api, options, self._flags, self._words, self._custom)
-        self._calls = call_stream.Calls(self._api, options, self._flags, sql)
+        self._leads = lead_stream.Leads(
+            self._api, options, self._flags, self.capabilities, self._words, self._custom
+        )
+        self._calls = call_stream.Calls(self._api, options, self._flags, self.capabilities, sql)
         self._callbacks = callbacks.Callbacks(self._api, options)
         self._booked = callback_stream.CallbackStream(self._api, options, self._calls, self._leads)
         self._writer = lead_writing.Writer(self._api, options, self._leads, self._flags, self._words, self._custom)
-        self._statistics = Statistics(self._api, options)
+        self._statistics = Statistics(self._api, options, self.capabilities)
         self.agents = AgentApi(self._api, self._leads, options, self._flags)
-        self._recordings = recordings.Recordings(self._api, options)
+        self._recordings = recordings.Recordings(self._api, options, self.capabilities)
 
     @property
     def streams(self) -> Mapping[str, records.StreamSpec]:
@@ -107,7 +112,9 @@ class VicidialConnector:
 
     def clock(self) -> datetime:
         """The web server's time. Needs no login. Raises AuthFailed, RetryLater."""
-        return datetime.fromtimestamp(int(check.version(self._api.version())["EPOCH"]), UTC)
+        told = self._api.version()
+        self.capabilities.seen(told)
+        return datetime.fromtimestamp(int(answers.version(told)["EPOCH"]), UTC)
 
     def check(self) -> list[errors.Problem]:
         """See `protocol.Connector.check`; one login is at risk at most."""
@@ -234,6 +241,19 @@ class VicidialConnector:
     def recordings(self, calls: Sequence[records.Record]) -> Sequence[list[records.Record] | errors.SyncdError]:
         """By uniqueid, else by lead and time; links as `recording_links` says. Raises LeaseLost."""
         return self._recordings.find(calls)
+
+    def remember(self, memory: protocol.Memory) -> None:
+        """Keep in this memory which logins were refused and what the server can do."""
+        self._api.logins.remember(memory)
+        self.capabilities.remember(memory)
+
+    def recalls(self) -> list[str]:
+        """What the server can do, as far as it has been asked."""
+        return self.capabilities.recalls()
+
+    def try_again(self) -> None:
+        """Let the next request try a login that was refused."""
+        self._api.logins.try_again()
 
     def close(self) -> None:
         """Release connections."""

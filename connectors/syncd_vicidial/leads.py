@@ -9,6 +9,7 @@ from dataclasses import replace
 from syncd.sdk import errors, records
 from syncd_vicidial import all_info, answers, callbacks, custom, dnc, flags, lists, text
 from syncd_vicidial.api import Api
+from syncd_vicidial.capabilities import Capabilities
 from syncd_vicidial.names import FLAGS_FIELD, KEY_FIELD, MARKER_FIELD
 from syncd_vicidial.options import Options, is_list_id
 
@@ -24,9 +25,16 @@ class Leads:
     """The stream "leads" of one server."""
 
     def __init__(
-        self, api: Api, options: Options, meaning: flags.Flags, words: text.Words, fields: custom.CustomFields
+        self,
+        api: Api,
+        options: Options,
+        meaning: flags.Flags,
+        capabilities: Capabilities,
+        words: text.Words,
+        fields: custom.CustomFields,
     ) -> None:
         self._api = api
+        self._capabilities = capabilities
         self._flags = meaning
         self._words = words
         self._custom = fields
@@ -86,8 +94,19 @@ class Leads:
         RetryLater, and Rejected where VICIdial takes the number for none."""
         if self._options.dnc_check == "N":
             return
+        if self._capabilities.has("dnc_check"):
+            self._ask_site(phone)  # it may know more lists; of area codes it promises nothing, so that is not all
         if (screened := self._dnc.screened(phone, phone_code, self.dnc_checks())) is not None:
             raise screened
+
+    def _ask_site(self, phone: str) -> None:
+        """The site's own dnc_check; raise Screened unless it says that the number is clean."""
+        campaign = {"campaign_id": self._options.campaign_id} if self._options.campaign_id else {}
+        lines = answers.parse(self._api.read("dnc_check", {"phone_number": phone, **campaign}))
+        if [line.kind for line in lines] == ["SUCCESS"] and "CLEAN" in lines[0].message:
+            return
+        refused = answers.refusal(lines[0], "dnc_check", self._api.user) if lines else None
+        raise refused or errors.RetryLater("dnc_check gives an answer that is not understood")
 
     def dnc_checks(self) -> dict[str, str]:
         """The parameters that say which do-not-call lists count."""

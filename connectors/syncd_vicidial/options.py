@@ -3,17 +3,38 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 
 from syncd_vicidial import flags
 
 DncCheck = Literal["AREACODE", "Y", "N"]
+# Of the copied guide; stock VICIdial has none of them.
+Addition = Literal[
+    "get_call_log",
+    "dnc_check",
+    "lead_field_update",
+    "get_recording",
+    "campaign_call_stats",
+    "agent_login",
+    "agent_logout",
+]
+FunctionName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+$")]
 _ALL = ("---ALL---",)
 SYSTEM = "system"  # the server's own do-not-call list
 _CAMPAIGN = r"^[A-Za-z0-9_-]{2,8}$"
+_NAMES = {"agent_login": "login", "agent_logout": "logout"}  # where the guide's names say too little
 
 
 def _known_flags(said: str | dict[str, str]) -> str | dict[str, str]:
@@ -83,6 +104,11 @@ class Options(BaseModel):
     url: str = Field(description="Address of the VICIdial web server, for example https://dialer.example.com")
     user: str = Field(description="API user; give it api_only_user and only the permissions it needs", min_length=2)
     password: SecretStr = Field(description="Its password; VICIdial keeps only A-Z, a-z, 0-9, - and _ of it")
+    login_form: Literal["plain", "md5"] = Field(
+        default="plain",
+        description="How the API is given the password: plain (stock), or md5, as sites take it that follow the copied "
+        "guide (pass_type=MD5)",
+    )
     source: str = Field(
         default="syncd",
         pattern=r"^[A-Za-z0-9]{2,20}$",
@@ -171,7 +197,7 @@ class Options(BaseModel):
     call_source: Literal["auto", "get_call_log", "call_report_export", "sql"] = Field(
         default="auto",
         description="Where calls are read: get_call_log (an addition of some sites), call_report_export (stock), sql "
-        "(`database`), or auto: the first if the server has it, else the second",
+        "(`database`), or auto: the first if the server has it and the user may call it, else the second",
     )
     # Another way to the same server, so no part of what tells one client's dialer from another's.
     database: DatabaseOptions | None = Field(
@@ -180,10 +206,10 @@ class Options(BaseModel):
         description="VICIdial's database (MariaDB or MySQL), read only: for `call_source: sql`, and for the meaning of "
         "statuses",
     )
-    functions: dict[Literal["get_call_log", "get_recording", "agent_login", "agent_logout"], str] = Field(
+    functions: dict[Addition, FunctionName | Literal[False]] = Field(
         default_factory=dict,
-        description="Other names of functions that are additions of the site: get_call_log, agent_login (else login), "
-        "agent_logout (else logout); get_recording is used only if it is named",
+        description="Functions that are additions of the site, used where the server has them: another name, or "
+        f"`false` to do without. They are {', '.join(get_args(Addition))}",
     )
     recording_links: tuple[LinkRule, ...] = Field(
         default=(),
@@ -216,7 +242,13 @@ class Options(BaseModel):
         description="What becomes of a call whose status nobody has told the meaning of: it goes to the CRM without "
         "flags (`pass`), or is held until a person has told (`hold`)",
     )
-    connections: int = Field(default=4, ge=1, le=32, description="Requests in flight at once")
+    connections: int = Field(
+        default=4,
+        ge=1,
+        le=32,
+        description="Requests in flight at once. One user never has more than 6 under way in all: should the password "
+        "stop being right, they are counted as wrong logins, and VICIdial locks the user at ten",
+    )
     connect_seconds: float = Field(default=5.0, gt=0, description="How long connecting may take")
     read_seconds: float = Field(default=30.0, gt=0, description="How long an answer may take")
     find_lag_seconds: float = Field(
@@ -264,6 +296,17 @@ class Options(BaseModel):
         """The custom field for exact e-mails, None where there is none."""
         kind, _, label = self.plus_emails.partition(":")
         return label if kind == "custom" else None
+
+    @model_validator(mode="after")
+    def _can_read_calls(self) -> Options:
+        if self.call_source == "get_call_log" and self.functions.get("get_call_log") is False:
+            raise ValueError("`call_source: get_call_log` and `functions: {get_call_log: false}` exclude each other")
+        return self
+
+    def name_of(self, function: str) -> str | None:
+        """The name under which the server is asked for a function; None where it must not be used."""
+        name = self.functions.get(cast("Addition", function), _NAMES.get(function, function))
+        return None if name is False else name
 
     def zone(self) -> ZoneInfo | None:
         """The server's time zone, None where none is given."""

@@ -1,4 +1,4 @@
-"""Recordings of calls, through `recording_lookup` or a site's own `get_recording`.
+"""Recordings of calls, through a site's own `get_recording`, or stock's `recording_lookup` where there is none.
 
 Source: non_agent_api.php, trunk 3884, and recordings of its answers (recordings, recordings-by-uniqueid). A look-up by
 uniqueid compares only the part before the dot, so it may bring calls of the same second: rows of another lead are left
@@ -17,12 +17,13 @@ from urllib.parse import unquote, urlsplit
 from syncd.sdk import errors, records
 from syncd_vicidial import answers, windows
 from syncd_vicidial.api import Api
+from syncd_vicidial.capabilities import Capabilities
 from syncd_vicidial.options import Options
 from syncd_vicidial.rows import UNIQUEID
 
 NEEDED = ("uniqueid", "lead_id", "call_date", "length_in_sec", "user")
 WORDS = {"campaign": "campaign_id", "agent": "user", "status": "status", "unique": "uniqueid"}
-_LOOKUP = "recording_lookup"
+_LOOKUP, _OF_SITE = "recording_lookup", "get_recording"
 _HEADER = "start_time|user|recording_id|lead_id|"
 _SLACK = timedelta(seconds=30)  # recording begins with the agent, and may end after the hang-up
 
@@ -42,45 +43,56 @@ class _Row:
 class Recordings:
     """Looks up recordings, several calls in flight."""
 
-    def __init__(self, api: Api, options: Options) -> None:
+    def __init__(self, api: Api, options: Options, capabilities: Capabilities) -> None:
         self._api = api
         self._options = options
-        self._site_function = options.functions.get("get_recording")
+        self._capabilities = capabilities
 
     def check(self) -> list[errors.Problem]:
         """See `protocol.FindsRecordings`."""
+        function = _LOOKUP
         try:
-            self._rows({"lead_id": "0"}, None)
+            function = self._function()
+            self._rows(function, {"lead_id": "0"}, None)
         except errors.AuthFailed as error:
             return [errors.Problem(str(error), "user", error.fix)]
         except errors.SyncdError as error:
-            return [errors.Problem(str(error), "functions" if self._site_function else "")]
+            return [errors.Problem(str(error), "functions.get_recording" if function == _OF_SITE else "")]
         return []
 
     def find(self, wanted: Sequence[records.Record]) -> list[list[records.Record] | errors.SyncdError]:
         """See `protocol.FindsRecordings`."""
-        found = self._api.each(self._of_call, wanted)
+        try:
+            function = self._function()
+        except errors.LeaseLost:
+            raise
+        except errors.SyncdError as error:
+            return [error for _ in wanted]
+        found = self._api.each(lambda call: self._of_call(function, call), wanted)
         for one in found:
             if isinstance(one, errors.LeaseLost):
                 raise one
         return found
 
-    def _of_call(self, call: records.Record) -> list[records.Record]:
+    def _function(self) -> str:
+        """What recordings are asked of. Raises AuthFailed, RetryLater, LeaseLost."""
+        return _OF_SITE if self._capabilities.may(_OF_SITE) else _LOOKUP
+
+    def _of_call(self, function: str, call: records.Record) -> list[records.Record]:
         """The recordings of one call, oldest first. Raises AuthFailed, RetryLater, LeaseLost."""
         lead_id, uniqueid = call.fields.get("lead_id") or "", call.fields.get("uniqueid") or ""
         unique = UNIQUEID.fullmatch(uniqueid)
         epoch = int(unique[1]) if unique else None
         rows: list[_Row] = []
-        if uniqueid and self._site_function is None:
-            rows = [row for row in self._rows({"uniqueid": uniqueid}, epoch) if row.lead_id == lead_id]
+        if uniqueid and function == _LOOKUP:
+            rows = [row for row in self._rows(function, {"uniqueid": uniqueid}, epoch) if row.lead_id == lead_id]
         if not rows and lead_id:
-            rows = [row for row in self._rows({"lead_id": lead_id}, epoch) if _is_during(row, call)]
+            rows = [row for row in self._rows(function, {"lead_id": lead_id}, epoch) if _is_during(row, call)]
         # both legs of a transferred call have one uniqueid: each has its own agent's recordings
         own = [row for row in rows if row.user.casefold() == (call.fields.get("user") or "").casefold()]
         return [self._record(row) for row in sorted(own or rows, key=lambda row: (row.start, int(row.recording_id)))]
 
-    def _rows(self, key: dict[str, str], epoch: int | None) -> list[_Row]:
-        function = self._site_function or _LOOKUP
+    def _rows(self, function: str, key: dict[str, str], epoch: int | None) -> list[_Row]:
         text = self._api.read(function, {**key, "header": "YES", "duration": "Y", "stage": "pipe"})
         header, _, body = text.partition("\n")
         if not header.startswith(_HEADER):

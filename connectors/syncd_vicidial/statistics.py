@@ -16,6 +16,7 @@ from dataclasses import replace
 from syncd.sdk import errors, protocol
 from syncd_vicidial import answers
 from syncd_vicidial.api import Api
+from syncd_vicidial.capabilities import Capabilities
 from syncd_vicidial.options import Options
 
 _ALL = "---ALL---"
@@ -38,21 +39,22 @@ Row = Mapping[str, str]
 class Statistics:
     """Reads them, one request after the other. A function that the server does not have leaves its figures unknown."""
 
-    def __init__(self, api: Api, options: Options) -> None:
+    def __init__(self, api: Api, options: Options, capabilities: Capabilities) -> None:
         self._api = api
         self._options = options
-        self._addition: bool | None = None  # whether the site has campaign_call_stats
+        self._capabilities = capabilities
         self._known: tuple[str, ...] = ()
         self._known_until = 0.0
 
     def read(self) -> list[protocol.Statistics]:
         """See `protocol.TellsStatistics`."""
         campaigns = self._campaigns()
-        out = self._of_addition(campaigns)
-        if out is None:
+        told = self._of_addition(campaigns)
+        out = told or {}
+        if told is None:
             waiting = self._live(campaigns, ("calls_waiting",))
             out = {name: {"calls_waiting": waiting.get(name, {}).get("calls_waiting")} for name in campaigns}
-        calls, in_groups = self._today(campaigns)
+        calls, in_groups = self._today(campaigns, also=told is None)
         live = self._live(in_groups, _LIVE)
         agents = self._agents(campaigns)
         found = [
@@ -82,16 +84,15 @@ class Statistics:
         return self._known
 
     def _of_addition(self, campaigns: Sequence[str]) -> dict[str, dict[str, float | None]] | None:
-        """What `campaign_call_stats` tells of each campaign; None where the server has no such function, which is asked
-        once, by the first of these harmless requests."""
-        if self._addition is False:
+        """What `campaign_call_stats` tells of each campaign; None where the server has no such function or the user may
+        not call it."""
+        if not self._capabilities.may("campaign_call_stats"):
             return None
         found: dict[str, dict[str, float | None]] = {}
         for name in campaigns:
             rows = self._table(
                 "campaign_call_stats", {"campaign_id": name}, key="calls_in_queue", none="CAMPAIGN DOES NOT EXIST"
             )
-            self._addition = rows is not None
             if rows is None:
                 return None
             own = [row for row in rows if row.get("campaign_id", name) == name]
@@ -148,13 +149,15 @@ class Statistics:
             raise _not_understood("in_group_status")
         return whole
 
-    def _today(self, campaigns: Sequence[str]) -> tuple[dict[tuple[str, str], dict[str, float | None]], list[str]]:
-        """Today's calls by leg and group, and the in-groups that the options choose: `---ALL---` are those from which a
-        campaign takes calls, which `call_status_stats` lists where it is not told any."""
+    def _today(
+        self, campaigns: Sequence[str], *, also: bool
+    ) -> tuple[dict[tuple[str, str], dict[str, float | None]], list[str]]:
+        """Today's calls by leg and group (`also`: of campaigns), and the in-groups that the options choose: `---ALL---`
+        are those from which a campaign takes calls, which `call_status_stats` lists where it is not told any."""
         chosen = [name for name in self._options.in_groups if name != _ALL]
         every = _ALL in self._options.in_groups
         asked = [name for name in campaigns if _NAME.fullmatch(name)]
-        if not asked or (self._addition and not (chosen or every)):
+        if not asked or not (also or chosen or every):
             return {}, chosen
         named = {} if every or not chosen else {"ingroups": "-".join(filter(_NAME.fullmatch, chosen))}
         text = self._api.read("call_status_stats", {"campaigns": "-".join(asked), **named})

@@ -90,7 +90,7 @@ def start(
     from syncd.store import backfill as stored
     from syncd.store import streams
 
-    with session.store(settings) as db, setup.clients(settings, [client]) as clients:
+    with session.store(settings) as db, setup.clients(settings, [client], db=db) as clients:
         one = clients[0]
         setup.named(pipeline, sessions.pipelines(one, None), f"pipeline of {client}")
         engine = _engine(db, lambda: False)
@@ -175,7 +175,7 @@ def resume(number: int, /, *, no_wait: bool = False, session: sessions.Given) ->
 
     with session.store(settings) as db:
         row = stored.one(db, number)
-        with setup.clients(settings, [row.client]) as clients:
+        with setup.clients(settings, [row.client], db=db) as clients:
             setup.named(row.pipeline, sessions.pipelines(clients[0], None), f"pipeline of {row.client}")
             streams.bound(db, row.client, clients[0].identity)
             before = stored.change(db, number, "waiting", now=datetime.now(UTC))

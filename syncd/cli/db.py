@@ -121,7 +121,7 @@ def rebind(client: str, /, *, session: sessions.Given) -> int:
     from syncd.daemon import setup
     from syncd.store import streams
 
-    with session.store(settings) as db, setup.clients(settings, [client]) as clients:
+    with session.store(settings) as db, setup.clients(settings, [client], db=db) as clients:
         streams.rebind(db, client, clients[0].identity)
     session.out.line(f"{client} now means the configured CRM and dialer")
     session.out.result({"client": client})

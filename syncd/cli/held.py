@@ -120,7 +120,7 @@ def retry(
     from syncd.engine import operate
     from syncd.engine.run import Engine
 
-    with session.store(settings) as db, setup.clients(settings) as clients:
+    with session.store(settings) as db, setup.clients(settings, db=db) as clients:
         wanted = _wanted(db, ids, all_)
         by_name = {client.name: client for client in clients}
         engine = Engine(db)

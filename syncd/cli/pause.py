@@ -45,7 +45,7 @@ def pause(
     from syncd.engine import operate
     from syncd.store import streams
 
-    with session.store(settings) as db, setup.clients(settings, [client]) as clients:
+    with session.store(settings) as db, setup.clients(settings, [client], db=db) as clients:
         names = sessions.pipelines(clients[0], pipeline)
         streams.pause(db, client, names, by="operator", why=why)
         sending = operate.quiet(db, client, names, wait_seconds=wait_seconds)
@@ -72,11 +72,15 @@ def resume(client: str, pipeline: str | None = None, /, *, session: sessions.Giv
     """
     settings = session.settings()
     from syncd.daemon import setup
+    from syncd.sdk import protocol
     from syncd.store import streams
 
-    with session.store(settings) as db, setup.clients(settings, [client]) as clients:
+    with session.store(settings) as db, setup.clients(settings, [client], db=db) as clients:
         names = sessions.pipelines(clients[0], pipeline)
         before = streams.pipeline_states(db, client)
+        for connector in (clients[0].crm, clients[0].dialer):
+            if isinstance(connector, protocol.Remembers):
+                connector.try_again()
         resumed = streams.resume(db, client, names)
     for name in resumed:
         state = before[name]

@@ -42,7 +42,7 @@ def plan(client: str, pipeline: str | None = None, /, *, limit: int = SHOWN, ses
     from syncd.engine import preview
     from syncd.engine.run import Engine
 
-    with session.store(settings) as db, setup.clients(settings, [client]) as clients:
+    with session.store(settings) as db, setup.clients(settings, [client], db=db) as clients:
         names = sessions.pipelines(clients[0], pipeline)
         found = preview.of_client(Engine(db), clients[0], names)
     every = [shown(client, one, limit) for one in found]

@@ -57,7 +57,7 @@ def _once(settings: models.Settings, only: Sequence[str], given: sessions.Sessio
 
     stop = signals.Signals()
     stop.install()
-    with setup.database(settings) as db, setup.clients(settings, only) as clients:
+    with setup.database(settings) as db, setup.clients(settings, only, db=db) as clients:
         db.lock()
         engine = Engine(db, stopping=stop)
         setup.register(engine, clients)

@@ -13,6 +13,7 @@ from syncd.cli import session as sessions
 
 if TYPE_CHECKING:
     from syncd.core import model
+    from syncd.engine import parts
     from syncd.store import status as facts
 
 _RESUME = {
@@ -44,7 +45,7 @@ def status(client: str | None = None, /, *, session: sessions.Given) -> int:
     from syncd.store import status as facts
 
     now = datetime.now(UTC)
-    with session.store(settings) as db, setup.clients(settings, [client] if client else []) as clients:
+    with session.store(settings) as db, setup.clients(settings, [client] if client else [], db=db) as clients:
         found = [
             facts.client(
                 db, one.name, [str(side) for side in one.sources()], [pipe.name for pipe in one.pipelines], now
@@ -52,10 +53,11 @@ def status(client: str | None = None, /, *, session: sessions.Given) -> int:
             for one in clients
         ]
         configured = {(one.name, pipe.name): pipe for one in clients for pipe in one.pipelines}
+        known = {one.name: _known(one) for one in clients}
         if db.sqlite:
             process = db.holder()
             session.out.line(f"syncd runs as process {process}" if process else "no daemon runs")
-    shown = [_shown(one, configured, now) for one in found]
+    shown = [_shown(one, configured, now) | {"known": known[one.name]} for one in found]
     session.out.table(
         ("client", "stream", "state", "checkpoint", "lag", "last run", "next", "last error"),
         [_stream_row(one["client"], stream, now) for one in shown for stream in one["streams"]],
@@ -82,8 +84,19 @@ def status(client: str | None = None, /, *, session: sessions.Given) -> int:
                 session.out.line(f"    records that have not changed are read again by `{pipe['reread']}`")
         if held := sum(sum(pipe["held"].values()) for pipe in one["pipelines"]):
             session.out.line(f"  {held} held: `syncd held list {one['client']}`")
+        for role, lines in one["known"].items():
+            for line in lines:
+                session.out.line(f"  {role}: {line}")
     session.out.result(shown)
     return 0
+
+
+def _known(client: parts.Client) -> dict[str, list[str]]:
+    """Role → what its connector has found out about the far system and remembers; asks nobody."""
+    from syncd.sdk import protocol
+
+    found = {str(one.role): one for one in (client.crm, client.dialer)}
+    return {role: list(one.recalls()) for role, one in found.items() if isinstance(one, protocol.Remembers)}
 
 
 def _shown(one: facts.Client, configured: Mapping[tuple[str, str], model.Pipeline], now: datetime) -> dict[str, Any]:

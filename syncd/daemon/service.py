@@ -45,7 +45,7 @@ def serve(settings: models.Settings, *, only: Sequence[str] = ()) -> int:
     signals.install()
     with closing(Notifier(os.environ)) as notifier, setup.database(settings) as db:
         db.lock()
-        with setup.streams(settings, only) as found, setup.watched(settings, only) as watched:
+        with setup.streams(settings, only, db=db) as found, setup.watched(settings, only, db=db) as watched:
             progress = Progress(allowed_seconds=STUCK_SECONDS)
 
             def stopping() -> bool:

@@ -12,8 +12,9 @@ from syncd.core import model
 from syncd.daemon import statistics
 from syncd.engine import parts
 from syncd.engine.run import Engine
-from syncd.sdk import errors
-from syncd.store import upgrade
+from syncd.sdk import errors, protocol
+from syncd.sdk.memory import InMemory
+from syncd.store import memo, upgrade
 from syncd.store.database import Database
 
 
@@ -47,26 +48,55 @@ def chosen(settings: models.Settings, only: Sequence[str]) -> list[str]:
 
 
 @contextmanager
-def clients(settings: models.Settings, only: Sequence[str] = ()) -> Iterator[list[parts.Client]]:
-    """These clients, ready to run by one thread; their connectors are closed at the end."""
+def clients(
+    settings: models.Settings, only: Sequence[str] = (), *, db: Database | None = None
+) -> Iterator[list[parts.Client]]:
+    """These clients, ready to run by one thread; their connectors are closed at the end. What these remember is in the
+    state store: `db`, or the configured one where it is there and can be written; else it is lost with the process."""
+    with ExitStack() as stack:
+        found = db or stack.enter_context(_store(settings))
+        yield stack.enter_context(_clients(settings, only, memo.Memo(found) if found else InMemory()))
+
+
+@contextmanager
+def _store(settings: models.Settings) -> Iterator[Database | None]:
+    with ExitStack() as stack:
+        try:
+            db = stack.enter_context(database(settings))
+            with db.write("look"):
+                pass
+        except errors.UserError:
+            yield None
+            return
+        yield db
+
+
+@contextmanager
+def _clients(settings: models.Settings, only: Sequence[str], memory: protocol.Memory) -> Iterator[list[parts.Client]]:
     names = chosen(settings, only)
     with ExitStack() as stack:
         found = []
         for plan in compiler.clients(settings):
-            stack.callback(plan.crm.close)
-            stack.callback(plan.dialer.close)
+            for connector in (plan.crm, plan.dialer):
+                stack.callback(connector.close)
+                if isinstance(connector, protocol.Remembers):
+                    connector.remember(memory)
             if plan.name in names:
                 found.append(parts.Client(plan.name, plan.crm, plan.dialer, plan.pipelines, plan.identity))
         yield found
 
 
 @contextmanager
-def streams(settings: models.Settings, only: Sequence[str] = ()) -> Iterator[list[tuple[parts.Client, model.Side]]]:
-    """Every stream of these clients, each with connectors of its own: a connector serves one thread at a time."""
+def streams(
+    settings: models.Settings, only: Sequence[str] = (), *, db: Database
+) -> Iterator[list[tuple[parts.Client, model.Side]]]:
+    """Every stream of these clients, each with connectors of its own: a connector serves one thread at a time. They
+    share what is remembered, so that a login which is refused to one is not tried by the others."""
+    memory = memo.Memo(db)
     with ExitStack() as stack:
-        first = stack.enter_context(clients(settings, only))
+        first = stack.enter_context(_clients(settings, only, memory))
         most = max((len(client.sources()) for client in first), default=0)
-        sets = [first, *(stack.enter_context(clients(settings, only)) for _ in range(most - 1))]
+        sets = [first, *(stack.enter_context(_clients(settings, only, memory)) for _ in range(most - 1))]
         yield [
             (sets[number][place], side)
             for place, client in enumerate(first)
@@ -75,15 +105,17 @@ def streams(settings: models.Settings, only: Sequence[str] = ()) -> Iterator[lis
 
 
 @contextmanager
-def watched(settings: models.Settings, only: Sequence[str] = ()) -> Iterator[list[statistics.Watched]]:
-    """Those of these clients whose statistics are to be read, each with connectors of its own."""
+def watched(
+    settings: models.Settings, only: Sequence[str] = (), *, db: Database | None = None
+) -> Iterator[list[statistics.Watched]]:
+    """Those of these clients whose statistics are to be read, each with connectors of its own; see `clients`."""
     every = {
         name: one.statistics.every
         for name, one in settings.clients.items()
         if one.statistics is not None and name in chosen(settings, only)
     }
     with ExitStack() as stack:
-        found = stack.enter_context(clients(settings, list(every))) if every else []
+        found = stack.enter_context(clients(settings, list(every), db=db)) if every else []
         yield [statistics.Watched(client, every[client.name]) for client in found]
 
 

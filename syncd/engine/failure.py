@@ -49,10 +49,15 @@ def pause_for_login(
     db: Database, client: Client, role: protocol.Role, error: errors.AuthFailed, now: datetime
 ) -> tuple[str, datetime]:
     """Pause all pipelines of a client since its system in `role` refused the login or a permission; return what is said
-    of it and until when nothing is sent. Each refusal in a row makes the pause longer."""
+    of it and until when nothing is sent. Each refusal in a row makes the pause longer; a login that was not even tried
+    is none."""
     states = streams.pipeline_states(db, client.name)
-    failures = max((one.auth_failures for one in states.values() if one.auth_role == role), default=0) + 1
-    until = now + timedelta(seconds=policy.auth_pause_seconds(failures))
+    failures = max((one.auth_failures for one in states.values() if one.auth_role == role), default=0)
+    if isinstance(error, errors.LoginRefused) and error.until is not None:
+        until = max(now, error.until)
+    else:
+        failures += 1
+        until = now + timedelta(seconds=policy.auth_pause_seconds(failures))
     why = f"{error}" + (f"; {error.fix}" if error.fix else "")
     names = [pipe.name for pipe in client.pipelines]
     streams.pause_for_login(db, client.name, names, role=role, failures=failures, why=why, until=until)

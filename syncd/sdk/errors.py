@@ -81,7 +81,13 @@ class AuthFailed(SyncdError):
 
 class LoginRefused(AuthFailed):
     """User or password themselves are refused, not just one function: another try brings an account that locks nearer
-    to its lock."""
+    to its lock.
+
+    `until` (UTC): the login was refused before and was not tried again now; it is from then on."""
+
+    def __init__(self, message: str, *, fix: str = "", until: datetime | None = None) -> None:
+        super().__init__(message, fix=fix)
+        self.until = until
 
 
 class QuotaExhausted(SyncdError):

@@ -68,6 +68,7 @@ class HttpClient:
         if parts.username or parts.password:
             raise errors.UserError("an address must not hold a user or password; use the options for them")
         self.host = parts.hostname
+        self.origin = f"{parts.scheme}://{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
         self._prefix = parts.path.rstrip("/")
         self.timeout_seconds = connect_seconds + read_seconds
         pool: type[urllib3.HTTPConnectionPool] = urllib3.HTTPConnectionPool

@@ -8,7 +8,7 @@ Before each request a connector calls `fence.check(timeout_seconds)`; `sdk.http`
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar, Literal, Protocol, runtime_checkable
@@ -150,6 +150,76 @@ class SetsUp(Protocol):
 
     def set_up(self, step: Step) -> None:
         """Make it; fine if it is there by now. Raises AuthFailed, RetryLater, Rejected."""
+
+
+class Memory(Protocol):
+    """Small texts by name that outlive the process, shared by all connectors of one state store: a name says whose it
+    is (a far system and a user, a client). Not for secrets or personal data. Safe in threads; no request may be under
+    way in a call of it, and each call is a transaction of its own."""
+
+    def now(self) -> datetime:
+        """The time (aware, UTC) by which what is remembered is dated."""
+
+    def get(self, name: str) -> str | None:
+        """The text of that name; None if there is none."""
+
+    def change(self, name: str, how: Callable[[str | None], str | None]) -> str | None:
+        """Put what `how` makes of the present text in its place, None for nothing, and return it. Nobody else changes
+        it in between, in whatever process."""
+
+
+@runtime_checkable
+class Remembers(Protocol):
+    """Extra: learns something about the far system that is worth keeping."""
+
+    def remember(self, memory: Memory) -> None:
+        """Use this memory from now on. Called before the first request, by whoever shares one among connectors; without
+        it a connector has its own (`sdk.memory.InMemory`)."""
+
+    def recalls(self) -> Sequence[str]:
+        """What the memory holds about the far system, in lines for a person. Sends no request."""
+
+    def try_again(self) -> None:
+        """An operator says that what was refused (a login) is mended: the next request may try it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What a client's pipelines make of one of its systems.
+
+    `reads`: stream → fields that are looked at. `writes`: stream → field → the fixed values that may be written to it.
+    `people`: the users (dialer) or owners (CRM) whom the configuration names."""
+
+    reads: Mapping[str, Collection[str]] = field(default_factory=dict)
+    writes: Mapping[str, Mapping[str, Collection[str]]] = field(default_factory=dict)
+    people: Collection[str] = ()
+
+
+FindingState = Literal["found", "missing", "excess", "unknown", "not_needed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at. `what` names it in the far system's own words, `said` is what was seen of it,
+    `fix` how to change it there, `where` the option that names it.
+
+    `state`: "found"; "missing", what is configured cannot work like this; "excess", more is allowed than is needed;
+    "unknown", it cannot be seen; "not_needed", nothing that is configured uses it."""
+
+    what: str
+    state: FindingState
+    said: str = ""
+    fix: str = ""
+    where: str = ""
+
+
+@runtime_checkable
+class Examines(Protocol):
+    """Extra: can tell of each permission and each configured name whether it is there, and whether it is needed."""
+
+    def examine(self, use: Use) -> list[Finding]:
+        """Like `check`, in more detail and for just this use; `check` need not be asked besides. Never raises for what
+        it finds, changes nothing, and a login that is refused is tried once at most."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from syncd.store import tables
 Moment = Literal["before", "after"]
 OnCommit = Callable[[str, Moment], None]
 BUSY_SECONDS = 30.0
+CONNECT_SECONDS = 10  # a server that does not even answer must not keep a command waiting for minutes
 LOCK_TRIES = 5
 LOCK_PAUSE_SECONDS = 0.02
 
@@ -59,7 +60,12 @@ class Database:
         options: dict[str, Any] = (
             {"connect_args": {"timeout": BUSY_SECONDS, "check_same_thread": False}}
             if self.sqlite
-            else {"pool_pre_ping": True, "pool_size": 10, "max_overflow": 20}
+            else {
+                "pool_pre_ping": True,
+                "pool_size": 10,
+                "max_overflow": 20,
+                "connect_args": {"connect_timeout": CONNECT_SECONDS},
+            }
         )
         self.engine = sa.create_engine(parsed, hide_parameters=True, **options)
         if self.sqlite:
@@ -249,6 +255,7 @@ _SIGNS = (  # words of the drivers' messages, what they mean, what to do
     ("file is not a database", "this file is no state store", f"correct `store`, or {_RESTORE}"),
     ("disk image is malformed", "the state store is damaged", _RESTORE),
     ("failed to resolve", "the state store's server cannot be reached", "correct the host's name in `store`"),
+    ("timeout expired", "the state store's server does not answer", "start it, or correct the address in `store`"),
     ("connection failed", "the state store's server cannot be reached", "start it, or correct the address or login"),
     ("connection to server", "the state store's server cannot be reached", "start it, or correct the address or login"),
     ("server closed the connection", "the state store's server went away", "see its log; syncd tries again"),

@@ -334,3 +334,11 @@ backfill_record = sa.Table(
     sa.CheckConstraint("state IN ('asked', 'unknown', 'seen')", name="state"),
     sa.Index(None, "backfill_id", "state", "line"),
 )
+
+memo = sa.Table(
+    "memo",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),  # the connector's to choose
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("changed_at", Instant, nullable=False),
+)

@@ -81,6 +81,7 @@ class FarVicidial:
         }  # whom people entered: id → lead
         self._offset = 0.0
         self._next = 0
+        self._given: list[VicidialConnector] = []
 
     def connector(self) -> protocol.Connector:
         given = {
@@ -93,7 +94,9 @@ class FarVicidial:
             "history_days": 1,
             **self._options,
         }
-        return VicidialConnector(Options.model_validate(given), client="acme")
+        connector = VicidialConnector(Options.model_validate(given), client="acme")
+        self._given.append(connector)
+        return connector
 
     def sample(self, stream: str, number: int) -> dict[str, str | None]:
         if stream != "leads":
@@ -165,6 +168,8 @@ class FarVicidial:
                 user.password, kept = "changed", user.password
                 yield
                 user.password = kept
+                for connector in self._given:
+                    connector.try_again()
             case "403":
                 user.modify_leads = user.export_reports = 0
                 yield

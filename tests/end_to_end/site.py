@@ -18,9 +18,9 @@ from syncd.config import compile as compiler
 from syncd.config import load, models
 from syncd.core import model
 from syncd.engine import parts, run
-from syncd.sdk import records
+from syncd.sdk import protocol, records
 from syncd.simulators import vicidial
-from syncd.store import status, streams, tables, upgrade
+from syncd.store import memo, status, streams, tables, upgrade
 from syncd.store.database import Database, Moment, OnCommit
 from tests.end_to_end import dialer
 from tests.end_to_end.crm import READ_SECONDS, Crm, Options, Setup
@@ -152,9 +152,13 @@ class Site:
         """Begin a life."""
         settings = settings or self.settings()
         life = Life(run.Engine(self.db, clock=self.now, lease_seconds=lease_seconds), [])
+        memory = memo.Memo(self.db, self.now)
         self.lives.append(life)
         while not life.streams or len(life.streams) < len(life.client.sources()):
             (plan,) = compiler.clients(settings)
+            for connector in (plan.crm, plan.dialer):
+                if isinstance(connector, protocol.Remembers):
+                    connector.remember(memory)
             client = parts.Client(plan.name, plan.crm, plan.dialer, plan.pipelines, plan.identity)
             life.streams.append((client, client.sources()[len(life.streams)]))
         life.engine.register(life.client)

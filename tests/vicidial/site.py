@@ -22,6 +22,7 @@ from syncd_vicidial.options import Options
 DATA = Path(__file__).parents[1] / "data"
 LEAD = "310123"  # stands for every id that a recording leaves open
 MARKER = "syncd:acme:leads"
+VERSION = "VERSION: 2.14-194|BUILD: 241004-1518|DATE: 2026-11-20 10:00:00|EPOCH: 1795168800|TZ: -5.00|TZNOW: -5.00|\n"
 Case = dict[str, Any]
 Reply = tuple[int, str]
 

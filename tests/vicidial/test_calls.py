@@ -284,6 +284,8 @@ def test_a_server_that_answers_nothing_is_not_taken_for_one_that_has_the_call_lo
 
 def test_the_call_log_may_have_another_name() -> None:
     def reply(form: Mapping[str, str]) -> site.Reply:
+        if form["function"] == "version":
+            return 200, site.VERSION
         return 200, "uniqueid|lead_id|vendor_lead_code|call_date|status|campaign_id|leg\n" if form["function"] == (
             "calls_since"
         ) else "ERROR: NO FUNCTION SPECIFIED\n"

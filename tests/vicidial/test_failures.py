@@ -108,8 +108,10 @@ def test_a_password_that_stops_being_right_costs_at_most_the_requests_in_flight(
         refused = [outcome for outcome in outcomes if isinstance(outcome.error, errors.AuthFailed)]
         assert 1 <= len(refused) <= 4
         assert site.door(sim.url, "requests")["functions"]["add_lead"] == 1 + len(refused)
-        dialer.write("leads", [site.create(f"72755502{number:02}") for number in range(20)])
-        assert site.door(sim.url, "requests")["functions"]["add_lead"] == 2 + len(refused)
+        again = dialer.write("leads", [site.create(f"72755502{number:02}") for number in range(20)])
+        assert site.door(sim.url, "requests")["functions"]["add_lead"] == 1 + len(refused)
+    assert isinstance(again[0].error, errors.LoginRefused)
+    assert again[0].error.until is not None, "it was not tried"
 
 
 def test_reads_with_a_wrong_password_stop_at_the_first_refusal() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -29,7 +29,8 @@ NONE = "ERROR: recording_lookup NO RECORDINGS FOUND - 6666||5001|||\n"
 
 
 def asked(text: str, **options: object) -> list[list[records.Record] | errors.SyncdError]:
-    with site.answering(lambda _: (200, text)) as url, site.connected(url, **options) as dialer:
+    stock = {"functions": {"get_recording": False}}
+    with site.answering(lambda _: (200, text)) as url, site.connected(url, **stock, **options) as dialer:
         assert isinstance(dialer, protocol.FindsRecordings)
         return list(dialer.recordings([CALL]))
 
@@ -84,7 +85,8 @@ def test_in_the_hour_that_the_clock_shows_twice_the_calls_own_time_decides() -> 
         told = {"uniqueid": f"{int(start.timestamp())}.102", "call_date": records.text(start)}
         call = records.Record("call", {**CALL.fields, **told})
         zone = "America/New_York"
-        with site.answering(lambda _: (200, text)) as url, site.connected(url, time_zone=zone) as dialer:
+        stock = {"time_zone": zone, "functions": {"get_recording": False}}
+        with site.answering(lambda _: (200, text)) as url, site.connected(url, **stock) as dialer:
             (found,) = dialer.recordings([call])
         assert starts(found) == [f"2026-11-01T0{hour}:30:05Z"]
 
@@ -103,16 +105,40 @@ def test_the_first_rule_that_fits_rewrites_a_link() -> None:
         )
 
 
-def test_a_sites_own_get_recording_is_asked_only_where_it_is_named() -> None:
+@pytest.mark.parametrize(
+    ("functions", "has", "asked_for"),
+    [
+        ({}, ["get_recording"], "get_recording"),
+        ({"get_recording": "get_rec"}, ["get_rec"], "get_rec"),
+        ({"get_recording": False}, ["get_recording"], "recording_lookup"),
+        ({}, [], "recording_lookup"),
+    ],
+)
+def test_a_sites_own_get_recording_is_asked_where_the_server_has_it(
+    functions: Mapping[str, str | bool], has: Sequence[str], asked_for: str
+) -> None:
     seen: list[str] = []
 
     def reply(form: Mapping[str, str]) -> site.Reply:
         seen.append(form["function"])
+        if form["function"] == "version":
+            return 200, site.VERSION
+        if form["function"] not in (*has, "recording_lookup"):
+            return 200, "ERROR: NO FUNCTION SPECIFIED\n"
         return 200, RECORDED["recordings"]
 
-    with site.answering(reply) as url, site.connected(url, functions={"get_recording": "get_rec"}) as dialer:
-        assert len(dialer.recordings([CALL])[0]) == 1  # type: ignore[arg-type]
-    assert seen == ["get_rec"]
+    with site.answering(reply) as url, site.connected(url, functions=functions) as dialer:
+        for _ in range(2):
+            assert len(dialer.recordings([CALL])[0]) == 1  # type: ignore[arg-type]
+        assert dialer.check_recordings() == []
+    assert seen[-3:] == [asked_for] * 3
+    assert len(seen) == (3 if functions.get("get_recording") is False else 5)
+
+
+def test_a_server_that_does_not_say_what_it_has_gives_every_call_the_error() -> None:
+    with site.answering(lambda _: (200, "")) as url, site.connected(url) as dialer:
+        found = dialer.recordings([CALL, CALL])
+    assert [type(one) for one in found] == [errors.RetryLater] * 2
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ ANSWERS = {
     "in_group_status": "ingroups|total_calls|calls_waiting|agents_logged_in|agents_in_calls|agents_waiting|"
     "agents_paused|agents_in_dispo|agents_in_dial\n{in_groups}|4|1|5|3|1|1|0|0\n",
     "campaign_call_stats": "ERROR: NO FUNCTION SPECIFIED\n",
+    "version": site.VERSION,
 }
 WHOLE = [
     Statistics("SALES", "out", 1, 1, 2, 0, 0, 50.0, None, 3),
@@ -84,11 +85,12 @@ def test_a_quiet_server_is_asked_few_questions_and_for_its_lists_once(sim: vicid
         first = dict(sim.functions)
         connector.statistics()
     assert first == {
-        "campaigns_list": 1, "campaign_call_stats": 1, "in_group_status": 2, "call_status_stats": 1,
+        "version": 1, "campaigns_list": 1, "campaign_call_stats": 1, "in_group_status": 2, "call_status_stats": 1,
         "logged_in_agents": 1,
     }  # fmt: skip
     again = {name: sim.functions[name] - count for name, count in first.items()}
-    assert again == {**dict.fromkeys(first, 1), "campaigns_list": 0, "campaign_call_stats": 0, "in_group_status": 2}
+    once = dict.fromkeys(("version", "campaigns_list", "campaign_call_stats"), 0)
+    assert again == {**dict.fromkeys(first, 1), **once, "in_group_status": 2}
 
 
 def test_the_options_choose_campaigns_and_in_groups_and_what_is_not_there_is_unknown(sim: vicidial.Simulator) -> None:

@@ -31,7 +31,9 @@ class Screen(Desk):
         """Log an agent in by the site's own function (stock VICIdial has none)."""
         password = phone_pass.get_secret_value()
         given = self._checked("login", user, phone_login=phone_login, phone_pass=password, campaign=campaign)
-        name = self._options.functions.get("agent_login", "login")
+        name = self._options.name_of("agent_login")
+        if name is None:
+            raise errors.Rejected([errors.Problem("the option `functions` says not to use agent_login", "functions")])
         data, _ = self._tell(name, user, given, None)
         session_id = _session_id(data, {user, *given.values()})
         if session_id is None:
@@ -42,7 +44,7 @@ class Screen(Desk):
     def logout(self, user: str) -> results.Done:
         """Log the agent out, after the call if there is one."""
         self._checked("logout", user)
-        own = self._options.functions.get("agent_logout")
+        own = self._options.functions.get("agent_logout") or None
         data, _ = self._tell(own or "logout", user, {"value": "LOGOUT"}, None if own else "logout function set")
         if own is None:
             repeats("logout", user, data, {0: "LOGOUT", 2: user})
