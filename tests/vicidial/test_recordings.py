@@ -8,98 +8,218 @@ import pytest
 
 from syncd.sdk import errors, records
 from syncd_vicidial import all_info, answers, text
-from tests.vicidial import site
+from tests.vicidial import meanings, site
 
 LEADS = site.cases("leads", "utf8", "latin", "http500")
 ALL = [*LEADS, *site.cases("calls")]
-ADDED = "added"
-ADD_LEAD: Mapping[str, object] = {
-    "wrong-password": answers.LoginRefused,
-    "unknown-user": answers.LoginRefused,
-    "level-too-low": answers.LoginRefused,
-    "no-modify-leads": errors.AuthFailed,
-    "short-source": errors.AuthFailed,
-    "add-phone-short": errors.Rejected,
-    "add-phone-long": errors.Rejected,
-    "add-phone-missing": errors.Rejected,
-    "add-phone-letters": errors.Rejected,
-    "add-areacode-unknown": errors.Rejected,
-    "add-prefix-bad": errors.Rejected,
-    "add-list-missing": errors.Rejected,
-    "add-list-restricted": errors.Rejected,
-    "add-dnc": errors.Screened,
-    "add-dnc-areacode": errors.Screened,
-    "add-campaign-dnc": errors.Screened,
-    "dup-list": errors.Rejected,
-    "dup-camp": errors.Rejected,
-    "dup-sys": errors.Rejected,
-    "dup-sys-30day": errors.Rejected,
-    "dup-name-list": errors.Rejected,
-    "dup-phone-alt": errors.Rejected,
-    "dup-title-alt": errors.Rejected,
+FILES = {"leads": 124, "calls": 44, "utf8": 8, "latin": 2, "http500": 3}
+# File → case → what comes of it. "applied": with what is noted. "lead", "value …", "n leads", "n calls": what is read.
+# "may", "may_not", "absent": what is learnt of a function. An error's class, with a reason where it has one.
+# "ERROR …" and "no line": what the parser makes of a function that is never called.
+MEANINGS: Mapping[str, Mapping[str, str]] = {
+    "leads": {
+        "version": "instant",
+        "version-needs-no-login": "instant",
+        "no-function": "absent",
+        "unknown-function": "absent",
+        "unknown-function-dnc": "absent",
+        "unknown-function-field-update": "absent",
+        "unknown-function-recording": "absent",
+        "unknown-function-stats": "absent",
+        "wrong-password": "LoginRefused",
+        "unknown-user": "LoginRefused",
+        "level-too-low": "LoginRefused",
+        "no-modify-leads": "AuthFailed",
+        "function-not-allowed": "AuthFailed",
+        "short-source": "AuthFailed",
+        "get-method": "instant",
+        "add-minimal": "applied",
+        "add-full": "applied",
+        "add-full-readback": "lead",
+        "add-plus-in-email": "applied",
+        "add-plus-in-email-readback": "lead",
+        "add-unicode": "applied",
+        "add-unicode-readback": "lead",
+        "add-too-long": "applied",
+        "add-too-long-readback": "lead",
+        "add-formatted-phone": "applied: values-changed",
+        "add-formatted-phone-readback": "lead",
+        "add-phone-short": "Rejected",
+        "add-phone-long": "Rejected",
+        "add-phone-missing": "Rejected",
+        "add-phone-letters": "Rejected",
+        "add-areacode-unknown": "Rejected",
+        "add-prefix-bad": "Rejected",
+        "add-nanpa-not-loaded": "applied: nanpa-options-disabled-nanpa-prefix-data-not-loaded",
+        "add-list-missing": "Rejected",
+        "add-list-missing-unchecked": "applied",
+        "add-list-restricted": "Rejected",
+        "add-list-restricted-ok": "applied",
+        "add-dnc": "Screened dnc",
+        "add-dnc-unchecked": "applied",
+        "add-dnc-areacode": "Screened dnc",
+        "add-dnc-areacode-not-checked": "applied",
+        "add-campaign-dnc": "Screened campaign_dnc",
+        "add-campaign-dnc-other": "applied",
+        "dup-list": "Rejected",
+        "dup-list-other-list": "applied",
+        "dup-camp": "Rejected",
+        "dup-sys": "Rejected",
+        "dup-sys-30day": "Rejected",
+        "dup-name-list": "Rejected",
+        "dup-name-differs": "applied",
+        "dup-phone-alt": "Rejected",
+        "dup-title-alt": "Rejected",
+        "custom-fields": "applied: custom-fields-not-added-no-fields-to-update-defined",
+        "custom-fields-readback": "RetryLater",
+        "custom-fields-none-defined": "applied: custom-fields-not-added-no-custom-fields-defined-for-this-li",
+        "custom-fields-unknown-name": "applied: custom-fields-not-added-no-fields-to-update-defined",
+        "custom-fields-unknown-name-readback": "RetryLater",
+        "alt-phones": "applied: multi-alt-phone-numbers-loaded",
+        "hopper": "applied: added-to-hopper",
+        "callback-anyone": "applied: scheduled-callback-added",
+        "callback-readback": "may",
+        "callback-lead-readback": "value CBHOLD",
+        "callback-user": "applied: scheduled-callback-added",
+        "callback-user-bad": "applied: scheduled-callback-not-added-user-not-valid",
+        "callback-campaign-bad": "applied: scheduled-callback-not-added-campaign-not-valid",
+        "update-by-id": "applied",
+        "update-same-value": "applied",
+        "update-blank": "applied",
+        "update-status": "applied",
+        "update-nothing": "Ambiguous",
+        "update-missing": "Missing",
+        "update-no-search": "Ambiguous",
+        "update-by-vendor": "applied",
+        "find-by-vendor": "Ambiguous",
+        "find-by-vendor-in-list": "Ambiguous",
+        "find-by-phone-many": "Ambiguous",
+        "find-missing": "Ambiguous",
+        "update-phone": "applied",
+        "update-list-move": "applied",
+        "update-list-move-missing": "Rejected",
+        "update-custom": "Ambiguous",
+        "update-custom-lead-without": "Ambiguous",
+        "upsert-insert": "Ambiguous",
+        "upsert-update": "applied",
+        "upsert-incomplete": "Ambiguous",
+        "upsert-skips-dnc": "Ambiguous",
+        "callback-add-later": "Ambiguous",
+        "callback-change": "Ambiguous",
+        "callback-remove": "Ambiguous",
+        "hopper-add-later": "Ambiguous",
+        "hopper-remove": "Ambiguous",
+        "batch-update": "may",
+        "batch-update-missing": "may",
+        "batch-update-none": "may",
+        "delete-lead": "Ambiguous",
+        "delete-lead-again": "Missing",
+        "field-info": "value Smith",
+        "field-info-custom": "value red",
+        "field-info-unknown": "RetryLater",
+        "field-info-missing-lead": "Missing",
+        "all-info-missing": "no lead",
+        "all-info-by-phone": "lead",
+        "all-info-csv": "lead",
+        "lead-search": "RetryLater",
+        "lead-search-none": "0 leads",
+        "callback-info-none": "may",
+        "dnc-add": "may",
+        "dnc-add-again": "may",
+        "dnc-add-campaign": "may",
+        "dnc-add-bad-campaign": "may",
+        "dnc-delete": "may_not",
+        "dnc-delete-again": "may_not",
+        "list-info": "no line",
+        "list-info-missing": "ERROR list-does-not-exist",
+        "list-custom-fields": "may",
+        "campaigns-list": "2 campaigns",
+        "hopper-list": "may",
+        "logged-in-agents": "may",
+        "check-phone": "applied",
+        "no-reports-permission": "may_not",
+        "phone-log-none": "may",
+        "recording-none": "may",
+        "status-search-none": "ERROR no-results-found",
+        "status-search-invalid": "ERROR invalid-search-parameters",
+    },
+    "calls": {
+        "phone-log-out": "may",
+        "phone-log-all": "may",
+        "phone-log-last": "may",
+        "phone-log-csv": "may",
+        "status-search": "no line",
+        "status-search-na": "no line",
+        "recordings": "may",
+        "recordings-by-uniqueid": "may",
+        "recordings-by-agent-day": "may",
+        "callid-info": "ERROR invalid-search-parameters",
+        "status-stats": "may",
+        "status-stats-all": "may",
+        "dispo-report": "may",
+        "in-group-status": "may",
+        "user-group-status": "may",
+        "agent-status-none": "ERROR agent-not-logged-in",
+        "agent-stats": "ERROR no-records-found",
+        "update-log-entry": "ERROR no-records-found",
+        "export-no-login": "LoginRefused",
+        "export-wrong-password": "LoginRefused",
+        "export-standard": "ContractViolation",
+        "export-extended": "4 calls",
+        "export-extended_2": "4 calls",
+        "export-extended_3": "4 calls",
+        "export-extended_4": "4 calls",
+        "export-alternate_1": "RetryLater",
+        "export-all-campaigns-and-ingroups": "5 calls",
+        "export-hours": "1 calls",
+        "export-none": "0 calls",
+        "export-no-campaign": "0 calls",
+        "export-no-permission": "AuthFailed",
+        "export-one-status": "2 calls",
+        "agent-version": "RetryLater",
+        "agent-login": "absent",
+        "agent-status-not-logged-in": "ERROR is-not-logged-in",
+        "agent-pause-not-logged-in": "ERROR is-not-logged-in",
+        "agent-dial-not-logged-in": "ERROR is-not-logged-in",
+        "agent-hangup-not-logged-in": "ERROR is-not-logged-in",
+        "agent-logout-not-logged-in": "ERROR is-not-logged-in",
+        "agent-wrong-password": "LoginRefused",
+        "agent-missing-value": "ERROR is-not-logged-in",
+        "agent-no-function": "absent",
+        "agent-queue-count": "ERROR is-not-logged-in",
+        "agent-active-lead": "ERROR user-found",
+    },
+    "utf8": {
+        "utf8-unicode": "applied",
+        "utf8-unicode-readback": "lead",
+        "utf8-emoji": "applied",
+        "utf8-emoji-readback": "lead",
+        "utf8-quotes": "applied",
+        "utf8-quotes-readback": "lead",
+        "utf8-backslash": "applied",
+        "utf8-backslash-readback": "lead",
+    },
+    "latin": {
+        "latin-quotes": "applied",
+        "latin-quotes-readback": "lead",
+    },
+    "http500": {
+        "add-plus-in-email": "Ambiguous",
+        "custom-fields": "Ambiguous",
+        "custom-fields-unknown-name": "Ambiguous",
+    },
 }
-UPDATED = "updated"
-UPDATE_LEAD: Mapping[str, object] = {  # whatever is not here must stay in doubt
-    **dict.fromkeys(
-        (
-            "update-by-id", "update-same-value", "update-blank", "update-status", "update-by-vendor", "update-phone",
-            "update-list-move", "upsert-update",
-        ),
-        UPDATED,
-    ),
-    "function-not-allowed": errors.AuthFailed,
-    "update-missing": errors.Missing,
-    "delete-lead-again": errors.Missing,
-    "update-list-move-missing": errors.Rejected,
-}  # fmt: skip
-
-
-def meaning(outcome: records.Outcome, applied: str) -> object:
-    return applied if outcome.error is None else type(outcome.error)
 
 
 def of(function: str) -> list[site.Case]:
     return [case for case in LEADS if case["params"].get("function") == function]
 
 
-@site.parametrized(of("add_lead"))
-def test_an_answer_to_add_lead(case: site.Case) -> None:
-    given = case["params"]
-
-    def reply(form: Mapping[str, str]) -> site.Reply:
-        if form["function"] == "lead_all_info":
-            return 200, f"ERROR: lead_all_info LEAD NOT FOUND: 6666|{form['lead_id']}|\n"
-        return case["status"], site.recorded(case)
-
-    change = site.create(given.get("phone_number", ""), given.get("list_id", "999"))
-    with site.answering(reply) as url, site.connected(url, user=given["user"], password=given["pass"]) as connector:
-        [outcome] = connector.write("leads", [change])
-    if case["status"] == 500:
-        assert isinstance(outcome.error, errors.Ambiguous)
-    else:
-        assert meaning(outcome, ADDED) == ADD_LEAD.get(case["name"], ADDED)
-    assert outcome.id == (None if outcome.error else site.LEAD)
-    assert given["pass"] not in str(outcome.error).split()
-
-
-@site.parametrized(of("update_lead"))
-def test_an_answer_to_update_lead(case: site.Case) -> None:
-    lead_id = "99999999" if case["params"].get("lead_id") == "99999999" else site.LEAD
-    change = records.Change("update", site.key(), id=lead_id, fields={"last_name": "Smith"})
-    with (
-        site.answering(lambda _: (case["status"], site.recorded(case))) as url,
-        site.connected(url, user=case["params"]["user"], password=case["params"]["pass"]) as connector,
-    ):
-        [outcome] = connector.write("leads", [change])
-    assert meaning(outcome, UPDATED) == UPDATE_LEAD.get(case["name"], errors.Ambiguous)
-
-
-def test_the_reason_of_a_refusal_for_do_not_call_says_which_list() -> None:
-    for name, reason in (("add-dnc", "dnc"), ("add-dnc-areacode", "dnc"), ("add-campaign-dnc", "campaign_dnc")):
-        [case] = [case for case in LEADS if case["name"] == name]
-        error = answers.refusal(answers.parse(site.recorded(case))[0], "add_lead", "6666")
-        assert isinstance(error, errors.Screened)
-        assert error.reason == reason
+@pytest.mark.parametrize("name", FILES)
+def test_every_recorded_case_has_its_meaning(name: str) -> None:
+    cases = site.cases(name)
+    assert len(cases) == FILES[name]
+    assert {case["name"]: meanings.of(case) for case in cases} == MEANINGS[name]
 
 
 @site.parametrized([case for case in of("lead_all_info") if case["name"].endswith("-readback")])
