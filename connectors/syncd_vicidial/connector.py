@@ -63,9 +63,7 @@ class VicidialConnector:
             sql = sql_calls.SqlCalls(self._database, options.database.rows_per_read)
         self._words = text.Words.of(options)
         self._custom = custom.CustomFields(self._api, self._words)
-        self._leads = lead_stream.Leads(
-            self._api, options, self._flags, self.capabilities, self._words, self._custom
-        )
+        self._leads = lead_stream.Leads(self._api, options, self._flags, self.capabilities, self._words, self._custom)
         self._calls = call_stream.Calls(self._api, options, self._flags, self.capabilities, sql)
         self._callbacks = callbacks.Callbacks(self._api, options)
         self._booked = callback_stream.CallbackStream(self._api, options, self._calls, self._leads)

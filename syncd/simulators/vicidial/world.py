@@ -50,6 +50,17 @@ def fold(value: str) -> str:
     return value.rstrip(" ").lower()
 
 
+def _users(state: Mapping[str, Any], now: int) -> dict[str, rows.User]:
+    """Accounts in use, by name: with no earlier login, stock code locks ten failures later than it says."""
+    found = {}
+    for row in (*_STOCK_USERS, *state.get("users", ())):
+        given = {"last_login_epoch": now, **row}
+        given["password"] = given.pop("pass", "")
+        user = rows.read(rows.User, given)
+        found[user.user] = user
+    return found
+
+
 class World:
     """All data of one simulated server. Hold `lock` while reading or changing it from another thread."""
 
@@ -66,13 +77,7 @@ class World:
         self.filters = text.tables(use_non_latin=self.use_non_latin)
         self.storage = columns.Storage(self.use_non_latin, system.get("charset", "utf8mb4"))
         self.phone_codes: dict[str, str] = dict(state.get("phone_codes", {}))
-        self.users: dict[str, rows.User] = {}
-        for row in (*_STOCK_USERS, *state.get("users", ())):
-            # An account in use: with no earlier login, stock code locks ten failures later than it says.
-            given = {"last_login_epoch": self.clock.epoch(), **row}
-            given["password"] = given.pop("pass", "")
-            user = rows.read(rows.User, given)
-            self.users[user.user] = user
+        self.users = _users(state, self.clock.epoch())
         self.user_groups = {row["user_group"]: rows.read(rows.UserGroup, row) for row in state.get("user_groups", ())}
         self.campaigns = {row["campaign_id"]: rows.read(rows.Campaign, row) for row in state.get("campaigns", ())}
         self.in_groups = {row["group_id"]: rows.read(rows.InGroup, row) for row in state.get("in_groups", ())}
