@@ -19,6 +19,7 @@ from syncd_vicidial import (
     custom,
     custom_check,
     dnc,
+    examine,
     example,
     lead_writing,
     names,
@@ -119,6 +120,10 @@ class VicidialConnector:
         database = check.database(self._database, self._flags) if self._database is not None else []
         readable = not any(problem.fatal for problem in database)
         return [*check.run(self._api, self._calls, self._options, read_calls=readable), *database]
+
+    def examine(self, use: protocol.Use) -> list[protocol.Finding]:
+        """See `protocol.Examines`; one login is at risk at most."""
+        return examine.Examination(self._api, self._options, self.capabilities, use).run()
 
     def check_values(self, stream: str, values: Mapping[str, Collection[str]]) -> list[errors.Problem]:
         """Whether the lists exist that a mapping puts leads into, with the custom fields that it names, whether names

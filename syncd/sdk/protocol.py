@@ -188,11 +188,14 @@ class Use:
     """What a client's pipelines make of one of its systems.
 
     `reads`: stream → fields that are looked at. `writes`: stream → field → the fixed values that may be written to it.
-    `people`: the users (dialer) or owners (CRM) whom the configuration names."""
+    `people`: the users (dialer) or owners (CRM) whom the configuration names. `recordings`: those of calls are looked
+    up (`FindsRecordings`). `statistics`: live ones are read (`TellsStatistics`)."""
 
     reads: Mapping[str, Collection[str]] = field(default_factory=dict)
     writes: Mapping[str, Mapping[str, Collection[str]]] = field(default_factory=dict)
     people: Collection[str] = ()
+    recordings: bool = False
+    statistics: bool = False
 
 
 FindingState = Literal["found", "missing", "excess", "unknown", "not_needed"]

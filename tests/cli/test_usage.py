@@ -37,6 +37,7 @@ COMMANDS = (
     ("db", "rebind"),
     ("config", "check"),
     ("config", "schema"),
+    ("doctor",),
     ("fields",),
     ("init",),
     ("simulate", "vicidial"),
