@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from syncd.sdk import errors, protocol
 from syncd.sdk.protocol import Finding
-from syncd_vicidial import all_info, answers, callbacks, lead_writing, leads, lists, needs, text
+from syncd_vicidial import answers, custom, lists, needs
 from syncd_vicidial.api import Api
 from syncd_vicidial.options import SYSTEM, Options, is_list_id
 from syncd_vicidial.rights import Rights
@@ -85,9 +85,8 @@ def _list(api: Api, list_id: str, rights: Rights) -> Finding:
 
 
 def _custom_fields(api: Api, list_ids: list[str], mapped: list[str], rights: Rights) -> Iterator[Finding]:
-    own = {*text.FIELDS, *all_info.COLUMNS, *callbacks.NAMES, lead_writing.HOPPER_FIELD, leads.FLAGS_FIELD}
-    custom = [name for name in mapped if name not in own]
-    if not custom:
+    labels = [name for name in mapped if name not in custom.STANDARD]
+    if not labels:
         return
     for list_id in list_ids:
         known: list[str] | None = None
@@ -95,7 +94,7 @@ def _custom_fields(api: Api, list_ids: list[str], mapped: list[str], rights: Rig
             said = api.read("list_custom_fields", {"list_id": list_id, "header": "YES"})
             if "custom_fields_list_space_delimited" in said:
                 known = said.rstrip("\n").rpartition("|")[2].split()
-        for name in custom:
+        for name in labels:
             what = f"custom field {name} of list {list_id}"
             if known is None:
                 fix = rights.where("modify_lists", "1") + ", only to let doctor look"
