@@ -12,4 +12,6 @@ time_zone: America/New_York  # of the server; VICIdial writes local times
 campaign_id: SALES  # its own do-not-call list is asked as well
 """
 
-EXAMPLE = protocol.Example(OPTIONS, needs={"calls": ("time_zone",)})
+EXAMPLE = protocol.Example(
+    OPTIONS, needs={"calls": ("time_zone",)}, values={"list_id": "Number of the list that new leads go to"}
+)

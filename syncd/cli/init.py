@@ -43,7 +43,7 @@ def init(
     overwrites. If the CRM can be asked already, what it does not have of the suggested fields is left out. The new
     pipelines are in shadow mode: they do everything except writing to the far side.
 
-    Example: syncd init acme --crm hubspot --dialer vicidial --set start=now --set phone=mobilephone
+    Example: syncd init acme --crm hubspot --pipelines leads,calls --set start=now --set phone=mobilephone
 
     Parameters
     ----------
@@ -57,9 +57,9 @@ def init(
         Which pipelines, with commas or several times; default: all that the CRM's connector suggests.
     set
         An answer, as key=value; may be given several times. Keys: start, phone, first_name, last_name, opt_out,
-        time_zone, phone_region, fields.TARGET, PIPELINE.fields.TARGET (in place of what is suggested),
-        PIPELINE.instead.FIELD (a suggested field under another name, or blank), agents.USER, crm.OPTION,
-        dialer.OPTION.
+        time_zone, phone_region, fields.TARGET (a source field), values.TARGET (values.list_id=101), agents.USER,
+        crm.OPTION, dialer.OPTION, PIPELINE.fields.TARGET (in place of what is suggested), PIPELINE.instead.FIELD (a
+        suggested field under another name, or blank).
     output
         Write this file instead.
     yes

@@ -94,6 +94,8 @@ def ask(talk: Talk, name: str, types: dict[protocol.Role, str], answers: dict[st
     for question in draft.GENERAL:
         if given := talk.need(question, answers.get(question.key), () if question.key == "start" else offered):
             answers[question.key] = given
+    for question in draft.values(types["dialer"], answers):
+        answers[question.key] = talk.need(question, answers.get(question.key))
     for kind in kinds[1:]:
         _suggested(talk, crm, kind, has, answers)
     if talk.asking and not draft.agents(answers) and any("agents" in why for why in _reasons(crm, answers)):

@@ -1,10 +1,10 @@
 """A new client, from answers: what to ask, and what follows from the answers. `draft_text` makes the file of them.
 
 Answers are texts by key: `start`, `phone`, `first_name`, `last_name`, `opt_out`, `time_zone`, `phone_region`,
-`fields.TARGET` (a source field of leads), `pipelines` (names, with commas), `PIPELINE.fields.TARGET` (a source field;
-in place of what the CRM's connector suggests), `PIPELINE.instead.FIELD` (a suggested field under another name; blank:
-left out), `agents.USER`, `crm.OPTION` and `dialer.OPTION` (with points for inner options). A secret is never an answer:
-where one belongs the text gets `${credential:…}`.
+`fields.TARGET` (a source field of leads), `values.TARGET` (a value of leads), `pipelines` (names, with commas),
+`PIPELINE.fields.TARGET` (a source field; in place of what the CRM's connector suggests), `PIPELINE.instead.FIELD` (a
+suggested field under another name; blank: left out), `agents.USER`, `crm.OPTION` and `dialer.OPTION` (with points for
+inner options). A secret is never an answer: where one belongs the text gets `${credential:…}`.
 """
 
 from __future__ import annotations
@@ -114,6 +114,12 @@ def questions(role: protocol.Role, connector: type[protocol.Connector], kinds: C
     ]
 
 
+def values(dialer: str, answers: Mapping[str, str]) -> list[Question]:
+    """What every lead needs beside what its mapping reads."""
+    asked = example.shown(dict(schema.connectors("dialer"))[dialer]).values
+    return [Question(f"values.{name}", what) for name, what in asked.items() if f"fields.{name}" not in answers]
+
+
 def streams(role: protocol.Role, kinds: Collection[str]) -> list[str]:
     """The streams of this system that the pipelines read or write."""
     sides = [side for kind, pair in compiler.SIDES.items() if kind in kinds for side in pair]
@@ -164,8 +170,16 @@ def wrong(types: Mapping[protocol.Role, str], answers: Mapping[str, str]) -> lis
             found += _wrong_option(types, key, value)
         elif first in compiler.SIDES and rest:
             found += _wrong_field(types["crm"], first, key)
-        elif key not in _OWN and not (first in ("fields", "agents") and rest):
-            able = [*_OWN, "fields.TARGET", "PIPELINE.fields.TARGET", "agents.USER", "crm.OPTION", "dialer.OPTION"]
+        elif key not in _OWN and not (first in ("fields", "values", "agents") and rest):
+            able = [
+                *_OWN,
+                "fields.TARGET",
+                "values.TARGET",
+                "PIPELINE.fields.TARGET",
+                "agents.USER",
+                "crm.OPTION",
+                "dialer.OPTION",
+            ]
             found.append(errors.Problem("nobody asked for this", key, scalars.choices(key, able)))
     return found
 

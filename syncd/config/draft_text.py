@@ -58,6 +58,9 @@ def _leads(known: Mapping[str, str], fields: Mapping[str, str]) -> Iterator[str]
         yield f"    opt_out: {{{_flow(opt_out)}: true}}"
     yield "    fields:  # lead field: where its value comes from"
     yield from (f"      {line}" for line in _pairs({target: source for target, source in fields.items() if source}))
+    for key, value in known.items():
+        if key.startswith("values."):
+            yield f"      {scalar(key.partition('.')[2], name=True)}: {{value: {_flow(value)}}}"
 
 
 def _pairs(fields: Mapping[str, str]) -> Iterator[str]:

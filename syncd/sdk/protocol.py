@@ -300,12 +300,14 @@ class Example:
     `options`: its part of a client, without `type`; options that are not in it are listed below with their defaults.
     `pipelines`: pipeline → keys of that pipeline which depend on the connector's fields (`fields`, `where`, …); a CRM
     gives them, written for VICIdial's field names. `needs`: stream → options that it takes although they may be left
-    out, for `syncd init` to ask for.
+    out, `values`: field of a created record → what it is, where it needs a value that only a person knows: for
+    `syncd init` to ask for.
     """
 
     options: str
     pipelines: Mapping[str, str] = field(default_factory=dict)
     needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    values: Mapping[str, str] = field(default_factory=dict)
 
 
 @runtime_checkable

@@ -28,6 +28,7 @@ SAID = {
     "dialer.user": "6666",
     "dialer.time_zone": "America/New_York",
     "fields.comments": "lead_status",
+    "values.list_id": "101",
     "calls.fields.person": "crm_id",
     "calls.fields.status": "status",
     "dispositions.instead.call_status": "lead_status",
@@ -71,7 +72,7 @@ def test_by_flags_alone_it_writes_what_config_check_finds_good(bare: shops.Shop,
     assert "  # Column that names a row for ever" in text
     written = yaml.safe_load(text)["pipelines"]
     assert {kind: sorted(one["fields"]) for kind, one in written.items()} == {
-        "leads": ["comments", "first_name", "phone_number"],
+        "leads": ["comments", "first_name", "list_id", "phone_number"],
         "calls": ["person", "status"],
         "dispositions": ["do_not_call", "lead_status"],
         "edits": ["first_name"],
@@ -116,6 +117,7 @@ def test_a_file_for_hubspot_or_salesforce_is_good_as_written(
     with far_side(bare, crm) as more:
         more |= {"phone": phone, "start": "now", "agents.1001": "agent@example.com"}
         more |= {"dialer.url": bare.sim.url, "dialer.user": "6666", "dialer.time_zone": "America/New_York"}
+        more |= {"values.list_id": "101"}
         said = [part for key, value in more.items() for part in ("--set", f"{key}={value}")]
         asked = ["--crm", crm, "--dialer", "vicidial", *said, "--json"]
         ran = bare.syncd("init", "beta", *asked, environ=environ(bare))
@@ -180,11 +182,11 @@ def test_it_says_the_next_commands_and_which_secrets_to_write(bare: shops.Shop, 
 
 
 def test_without_a_terminal_everything_missing_is_said_at_once(bare: shops.Shop, folder: Path) -> None:
-    missing = ("start", "phone", "crm.leads.id", "crm.calls.key", "dialer.time_zone")
+    missing = ("start", "phone", "values.list_id", "crm.leads.id", "crm.calls.key", "dialer.time_zone")
     ran = bare.syncd("init", "beta", *flags(bare, *missing), environ=environ(bare))
     assert ran.code == 2
     said = [line.partition(":")[2].split(":")[0].strip() for line in ran.err.splitlines()]
-    options = ["crm.leads.id", "crm.calls.key", "dialer.time_zone", "start", "phone"]
+    options = ["crm.leads.id", "crm.calls.key", "dialer.time_zone", "start", "phone", "values.list_id"]
     assert said == [f"--set {key}=…" for key in options]
     few = bare.syncd("init", "beta", *flags(bare, *missing), "--pipelines", "leads", environ=environ(bare))
     assert "crm.calls" not in few.err
@@ -275,6 +277,7 @@ def test_on_a_terminal_it_asks_and_offers_the_fields_that_exist(bare: shops.Shop
             ("first name", "first_name"),
             ("last name", ""),
             ("must not be called", "do_not_call"),
+            ("list that new leads go to", "101"),
             ("calls: the CRM has no person_id, which is to get crm_id", "person"),
             ("no started_at", ""),
             ("no result, which is to get status", "status"),
@@ -295,7 +298,7 @@ def test_on_a_terminal_it_asks_and_offers_the_fields_that_exist(bare: shops.Shop
     assert "opt_out: {do_not_call: true}" in text
     written = yaml.safe_load(text)["pipelines"]
     assert {kind: sorted(one["fields"]) for kind, one in written.items()} == {
-        "leads": ["first_name", "phone_number"],
+        "leads": ["first_name", "list_id", "phone_number"],
         "calls": ["person", "seconds", "status"],
         "dispositions": ["do_not_call", "lead_status"],
         "edits": ["first_name"],
@@ -323,6 +326,7 @@ def test_on_a_terminal_hubspot_and_salesforce_are_asked_for_little(bare: shops.S
                 ("first name", ""),
                 ("last name", ""),
                 ("must not be called", ""),
+                ("list that new leads go to", "101"),
                 ("Who is who", "1001"),
                 ("Write it like", "1001=agent@example.com"),
                 ("Write", "y"),
