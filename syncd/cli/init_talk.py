@@ -36,7 +36,7 @@ class Talk:
             return ""
         from rich.prompt import Prompt
 
-        if offered and offered != self._told:
+        if offered and not set(offered) <= set(self._told):
             print(f"There are: {', '.join(offered)}")
             self._told = offered
         while True:
@@ -134,12 +134,14 @@ def _suggested(
     if stream not in has:
         return
     able = [name for name, info in has[stream].items() if info.writable]
-    for field in suggestion.fields.values():
+    missing = [field for field in suggestion.fields.values() if field.name not in able]
+    for field in missing:
         key = f"{kind}.instead.{field.name}"
-        if field.name in able or key in answers:
+        if key in answers:
             continue
+        free = [one for one in able if one not in {*suggestion.fields, *draft.renamed(kind, answers).values()}]
         what = f"{kind}: the CRM has no {field.name}, which is to get {field.reads}; another field (blank: none)"
-        answers[key] = talk.need(draft.Question(key, what, needed=False), None, able)
+        answers[key] = talk.need(draft.Question(key, what, needed=False), None, free)
 
 
 def _reasons(crm: str, answers: Mapping[str, str]) -> list[str]:

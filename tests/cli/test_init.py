@@ -11,6 +11,8 @@ import yaml
 
 from syncd.simulators import salesforce
 from syncd.simulators.salesforce import logins
+from syncd_hubspot import HubspotConnector
+from syncd_salesforce import SalesforceConnector
 from tests.cli import shop as shops
 from tests.cli import terminal
 from tests.hubspot.portal import key_property, opened
@@ -46,8 +48,11 @@ def folder(bare: shops.Shop) -> Path:
     return made
 
 
+SOME = "leads,calls,dispositions,edits,dnc"
+
+
 def flags(bare: shops.Shop, *leave_out: str, **more: str) -> list[str]:
-    said = {**SAID, "dialer.url": bare.sim.url, **more}
+    said = {"pipelines": SOME, **SAID, "dialer.url": bare.sim.url, **more}
     pairs = [f"{key}={value}" for key, value in said.items() if key not in leave_out]
     return ["--crm", "sql", "--dialer", "vicidial", *(part for pair in pairs for part in ("--set", pair))]
 
@@ -104,7 +109,11 @@ def _put(bare: shops.Shop, secrets: Mapping[str, str]) -> dict[str, str]:
     return {}
 
 
-ALL = ["leads", "calls", "dispositions", "edits", "dnc"]
+def everything(crm: str) -> list[str]:
+    """The pipelines that this CRM's connector suggests."""
+    suggested = {"hubspot": HubspotConnector, "salesforce": SalesforceConnector}[crm].EXAMPLE.pipelines
+    assert {"leads", "calls", "dispositions"} <= suggested.keys()
+    return sorted(suggested)
 
 
 @pytest.mark.parametrize(
@@ -126,7 +135,7 @@ def test_a_file_for_hubspot_or_salesforce_is_good_as_written(
         assert ran.json()["left_out"] == {}
         assert ("syncd setup beta" in ran.json()["next"]) == (crm == "hubspot")
         path = folder / "clients" / "beta.yaml"
-        assert [*yaml.safe_load(path.read_text("utf-8"))["pipelines"]] == ALL
+        assert sorted(yaml.safe_load(path.read_text("utf-8"))["pipelines"]) == everything(crm)
         checked = bare.syncd("config", "check", environ=environ(bare))
         assert checked.code == 0, checked.err
 
@@ -148,7 +157,7 @@ def test_what_is_suggested_beside_the_chosen_pipelines_is_good_too(bare: shops.S
     systems = systems.replace("#agents:", "agents: {1001: ann@example.com}")
     systems = systems.replace("  #calls:", "  calls:\n    key_property: vicidial_call_id")
     path.write_text(f"{systems}pipelines:\n{suggested}", "utf-8")
-    assert [*yaml.safe_load(path.read_text("utf-8"))["pipelines"]] == ALL
+    assert sorted(yaml.safe_load(path.read_text("utf-8"))["pipelines"]) == everything("hubspot")
     checked = bare.syncd("config", "check", "--offline", environ=environ(bare))
     assert checked.code == 0, checked.err
 
@@ -261,8 +270,8 @@ def test_on_a_terminal_it_asks_and_offers_the_fields_that_exist(bare: shops.Shop
             screen,
             ("The client's name", "beta"),
             ("The crm's connector", "sql"),
-            ("Which pipelines, with commas (leads,calls,dispositions,edits,dnc)", "leads,call"),
-            ("did you mean calls?", ""),
+            ("Which pipelines, with commas (leads,calls,dispositions", "leads,call"),
+            ("did you mean calls?", SOME),
             ("Table or view to read", "people"),
             ("names a row for ever", "id"),
             ("last change", "modified"),
@@ -292,7 +301,7 @@ def test_on_a_terminal_it_asks_and_offers_the_fields_that_exist(bare: shops.Shop
             ("Write", "y"),
         )
         assert screen.end() == 0, screen.shown
-    assert screen.shown.count("There are: ") == 3  # the people's, the calls', the people's again
+    assert screen.shown.count("There are: ") == 4  # the people's, the calls', and twice the people's that are free
     text = (folder / "clients" / "beta.yaml").read_text("utf-8")
     assert "phone_number: phone\n      first_name: first_name\n" in text
     assert "opt_out: {do_not_call: true}" in text
@@ -334,7 +343,7 @@ def test_on_a_terminal_hubspot_and_salesforce_are_asked_for_little(bare: shops.S
             assert screen.end() == 0, screen.shown
         path = folder / "clients" / "beta.yaml"
         written = yaml.safe_load(path.read_text("utf-8"))
-        assert [*written["pipelines"]] == ALL
+        assert sorted(written["pipelines"]) == everything(crm)
         assert written["agents"] == {1001: "agent@example.com"}
         checked = bare.syncd("config", "check", environ=environ(bare))
         assert checked.code == 0, checked.err
