@@ -111,7 +111,7 @@ def _put(bare: shops.Shop, secrets: Mapping[str, str]) -> dict[str, str]:
 
 def everything(crm: str) -> list[str]:
     """The pipelines that this CRM's connector suggests."""
-    suggested = {"hubspot": HubspotConnector, "salesforce": SalesforceConnector}[crm].EXAMPLE.pipelines
+    suggested = (HubspotConnector.EXAMPLE if crm == "hubspot" else SalesforceConnector.EXAMPLE).pipelines
     assert {"leads", "calls", "dispositions"} <= suggested.keys()
     return sorted(suggested)
 
