@@ -63,6 +63,10 @@ class _Settler:
     def screened(self, one: Settlement, reason: str) -> None:
         """The far side's policy refuses the record: from now on it counts as skipped, unless a newer version waits."""
         self.settled(one, "screened", reason)
+        self.skipped(one, reason)
+
+    def skipped(self, one: Settlement, reason: str) -> None:
+        """From now on the record counts as skipped, unless a newer version waits."""
         if "staged" in self.others.get(one.claimed.subject, {}):
             return
         decision = tables.decision
@@ -174,6 +178,8 @@ def _applied(settler: _Settler, done: Sequence[Settlement]) -> set[int]:
                     sa.update(_link).where(_link.c.id == link.id).values(removed=change.reason, base=base)
                 )
             settler.settled(one, "removed", change.reason)
+            if link is None and change.id is None:  # somebody who opted out without ever having had a lead
+                settler.skipped(one, change.reason)
         elif link is not None:
             before = bases.get(link.id, {})
             kept = {name: before[name] for name in before.keys() - one.outcome.unapplied}

@@ -84,7 +84,7 @@ def the_crm_has_the_disposition_of_everybody_who_was_called(demo: Demo) -> None:
     assert statuses["C-1004"] == "do not call"
     assert statuses["C-1005"] == "sold", "as corrected"
     assert statuses["A-20"] == "sold", "the call that ended late"
-    assert demo.rows("SELECT id FROM people WHERE do_not_call = 1") == [("C-1004",), ("C-1013",)]
+    assert demo.rows("SELECT id FROM people WHERE do_not_call = 1") == [("C-1004",), ("C-1013",), ("A-15",)]
 
 
 def no_phone_number_and_no_password_is_in_what_it_says_and_logs(demo: Demo) -> None:

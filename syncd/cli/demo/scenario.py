@@ -102,7 +102,6 @@ CHANGES = (
     Change("A-03", {"phone": "727 555 0181"}, "created", "the phone that was too short is corrected"),
     Change("A-06", {"phone": "727 555 0182"}, "created", "one of the three gets a number of her own"),
     Change("A-12", {"phone": "727 555 0183"}, "created", "a number that is on no do-not-call list"),
-    Change("A-15", {"do_not_call": False}, "created", "an opt-out is taken back"),
 )
 
 NEWCOMERS = (
