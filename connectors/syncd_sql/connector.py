@@ -78,7 +78,8 @@ class SqlConnector:
         if stream != "leads":
             raise errors.UserError(f"the stream {stream} of a SQL database cannot be read")
         table, shape, codec = self._leads(fields)
-        yield from reading.Pages(self._database, table, shape, codec, self._options.page_size).read(since, until)
+        size, zone = self._options.page_size, self._options.zone
+        yield from reading.Pages(self._database, table, shape, codec, size, zone).read(since, until)
 
     def get(self, stream: str, ids: Sequence[str], fields: Sequence[str] = ()) -> list[Record]:
         """The records of these ids that exist; a lead also tells when it was changed and whether it is deleted.

@@ -94,6 +94,7 @@ class Pages:
     shape: Shape
     codec: stamps.Stamps
     size: int
+    zone: tzinfo
 
     def read(self, since: Cursor | None, until: datetime) -> Iterator[Page]:
         """All rows stamped at or after `since` and before or at `until`, oldest first, after all rows that have no
@@ -123,6 +124,8 @@ class Pages:
     def _row_at(self, since: Cursor) -> Sequence[Any] | None:
         """The row that a page ended with, if it still stands where it did: then all before it has been read."""
         identity, wanted = self.shape.columns[0], since.id.removeprefix(UNSTAMPED)
+        if stamps.earliest_wall(since.at, self.zone) != stamps.latest_wall(since.at, self.zone):
+            return None  # around a clock change the order of stamps is not that of time: later ones may sort before it
         try:
             native = values.native_id(self.table.column(identity.name), wanted)
         except ValueError:

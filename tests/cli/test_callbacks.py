@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -117,8 +118,10 @@ def test_a_user_whom_vicidial_does_not_know_holds_the_record_with_its_lead_linke
 @pytest.mark.parametrize("faults", ["reset_after@1", "late@1:0.5"])
 def test_an_answer_that_is_lost_ends_in_one_lead_with_one_callback(begun: Shop, faults: str) -> None:
     begun.crm("DELETE FROM people WHERE id = 2")
+    settings(begun, find_lag_seconds=1)  # a request of the fault `late` arrives within it
     begun.sim.faults.set(faults)
     begun.syncd("run", "--once")
+    time.sleep(1.1)
     for _ in range(3):
         begun.syncd("run", "--once")
     assert begun.leads() == ["1"]
@@ -126,7 +129,9 @@ def test_an_answer_that_is_lost_ends_in_one_lead_with_one_callback(begun: Shop, 
     assert lead(begun, 1).status == "CBHOLD"
     begun.sim.faults.set(faults)
     begun.crm("UPDATE people SET call_at = '2030-12-03 15:00:00' WHERE id = 1")
-    for _ in range(4):
+    begun.syncd("run", "--once")
+    time.sleep(1.1)
+    for _ in range(3):
         begun.syncd("run", "--once")
     assert booked(begun, 1) == [("2030-12-03 10:00:00", "1001", "about the offer")]
     assert begun.query("SELECT count(*) FROM intent WHERE state != 'settled'") == [(0,)]
