@@ -19,17 +19,16 @@ log = structlog.get_logger("syncd.engine")
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What the far side said to each change of a batch. `violation`: it broke the protocol, or the lease was lost."""
+    """What became of each change of a batch. `violation`: the far side broke the protocol, or the lease was lost."""
 
-    changes: Sequence[delivery.Claimed]
-    outcomes: Sequence[records.Outcome]
+    settlements: Sequence[settling.Settlement]
     seconds: float
     violation: errors.SyncdError | None = None
 
     @property
     def succeeded(self) -> bool:
         """Whether all of it was applied."""
-        return all(one.error is None for one in self.outcomes)
+        return all(one.outcome.error is None for one in self.settlements)
 
 
 def send(ctx: Context, pipe: model.Pipeline, batch: Sequence[delivery.Claimed], *, find_first: bool) -> Sent:
@@ -38,7 +37,7 @@ def send(ctx: Context, pipe: model.Pipeline, batch: Sequence[delivery.Claimed], 
     began = time.perf_counter()
     to_send = _not_there_yet(ctx, pipe, batch, find_first=find_first)
     if not to_send:
-        return Sent([], [], 0.0)
+        return Sent([], 0.0)
     connector, _ = ctx.target(pipe)
     violation: errors.SyncdError | None = None
     outcomes: Sequence[records.Outcome]
@@ -55,18 +54,20 @@ def send(ctx: Context, pipe: model.Pipeline, batch: Sequence[delivery.Claimed], 
     except Exception as error:
         log.exception("write raised", client=ctx.client.name, pipeline=pipe.name)
         outcomes = [records.Outcome(error=errors.Ambiguous(f"write raised {type(error).__name__}"))] * len(to_send)
-    return Sent(to_send, outcomes, time.perf_counter() - began, violation)
+    seconds = time.perf_counter() - began
+    # here and not where it is settled: a connector may have to ask its server, and is used by one thread at a time
+    settlements = [_settlement(ctx, pipe, one, outcome) for one, outcome in zip(to_send, outcomes, strict=True)]
+    return Sent(settlements, seconds, violation)
 
 
 def settle(ctx: Context, pipe: model.Pipeline, sent: Sent) -> int:
-    """Store what became of a batch, in one commit, and log it; return how many changes are newly held.
+    """Store what became of a batch, in one commit, and log it; return how many changes are newly held. Asks no
+    connector for anything.
 
     Raises LeaseLost, once what was sent in vain is noted."""
-    if not sent.changes:
+    settlements = sent.settlements
+    if not settlements:
         return 0
-    settlements = [
-        _settlement(ctx, pipe, one, outcome) for one, outcome in zip(sent.changes, sent.outcomes, strict=True)
-    ]
     _take_out_the_screened(ctx, pipe, settlements)
     try:
         held = settling.settle(ctx.run, pipe, settlements, now=ctx.clock(), find_lag=ctx.find_lag(pipe))
@@ -93,11 +94,12 @@ def raise_what_stops(pipe: model.Pipeline, sent: Sent) -> None:
     is used up, or a far side that took nothing of the batch."""
     if sent.violation is not None:
         raise sent.violation
-    for outcome in sent.outcomes:
-        if isinstance(outcome.error, (errors.AuthFailed, errors.LeaseLost, errors.QuotaExhausted)):
-            raise outcome.error
-    if sent.outcomes and all(isinstance(one.error, (errors.RetryLater, errors.Ambiguous)) for one in sent.outcomes):
-        raise errors.RetryLater(f"{pipe.target}: {sent.outcomes[0].error}")
+    found = [one.outcome.error for one in sent.settlements]
+    for error in found:
+        if isinstance(error, (errors.AuthFailed, errors.LeaseLost, errors.QuotaExhausted)):
+            raise error
+    if found and all(isinstance(error, (errors.RetryLater, errors.Ambiguous)) for error in found):
+        raise errors.RetryLater(f"{pipe.target}: {found[0]}")
 
 
 def _take_out_the_screened(ctx: Context, pipe: model.Pipeline, settlements: Sequence[settling.Settlement]) -> None:

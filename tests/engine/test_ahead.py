@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -33,8 +34,17 @@ class Watched(memory.MemoryDialer):
 
     during: Write = staticmethod(lambda changes: None)
 
+    def __init__(self, world: memory.World) -> None:
+        super().__init__(world=world)
+        self.threads: set[int] = set()
+
     def write(self, stream: str, changes: Sequence[records.Change]) -> Sequence[records.Outcome]:
+        self.threads.add(threading.get_ident())
         return self.during(changes) or super().write(stream, changes)
+
+    def canonical(self, stream: str, fields: records.Fields) -> dict[str, str | None]:
+        self.threads.add(threading.get_ident())
+        return super().canonical(stream, fields)
 
 
 @pytest.fixture
@@ -97,6 +107,14 @@ def test_the_store_works_on_the_batches_before_and_after_the_one_that_is_on_its_
         {"settled": 3 * BATCH, "sending": 1},
     ]
     assert states(site) == {"settled": PEOPLE}
+
+
+def test_a_connector_is_used_by_one_thread_alone(site: sites.Site) -> None:
+    """What it foretells of a value, it may have to ask its server for."""
+    engine, client = start(site, lambda changes: None)
+    assert run_leads(engine, client).result == "ok"
+    assert isinstance(client.dialer, Watched)
+    assert client.dialer.threads == {threading.get_ident()}
 
 
 def test_what_was_claimed_ahead_is_not_sent_after_a_refused_login(site: sites.Site) -> None:
