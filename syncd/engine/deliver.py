@@ -7,6 +7,7 @@ sent, and settled in one. What does not succeed is settled before anything more 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -18,6 +19,8 @@ from syncd.store import delivery
 
 _Batch = Sequence[delivery.Claimed]
 _Books = Future[tuple[_Batch, int]]
+# Both threads share one interpreter: the first requests of a batch go out first, or the far side waits for the books.
+_HEAD_START_SECONDS = 0.005
 
 
 def deliver(ctx: Context, pipe: model.Pipeline, *, find_first: bool) -> None:
@@ -91,6 +94,7 @@ def _claimed_ahead(ctx: Context, books: _Books | None) -> _Batch:
 
 
 def _keep_books(ctx: Context, pipe: model.Pipeline, sent: batches.Sent | None, *, ahead: bool) -> tuple[_Batch, int]:
+    time.sleep(_HEAD_START_SECONDS)
     held = batches.settle(ctx, pipe, sent) if sent is not None else 0
     return (_claim(ctx, pipe) if ahead else ()), held
 
