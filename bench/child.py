@@ -102,10 +102,9 @@ class Watch:
         return 0 < self.most <= self.settled
 
     def parts(self, began: Moment) -> dict[str, Any]:
-        """Seconds until all was staged, and from there until all was settled."""
+        """Seconds from when all was staged until all was settled, and memory after each commit that staged some."""
         staged = self.last.get(_STAGE, began)
         return {
-            "staging": staged.since(began),
             "delivering": self.last.get(_SETTLE, staged).since(staged),
             "rss_kib": self.resident_kib,
             "peak_kib": memory_kib()["peak"],

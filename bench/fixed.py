@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from bench import child, dialer, far, site
@@ -31,13 +32,13 @@ def measure(folder: Path, *, leads: int, count: int, seconds: float, note: Note)
     """`count` rounds in which all take turns, each round beginning with another; each against a fresh simulator.
     `leads` are pushed by syncd, a tenth of them by the loop; wrk sends for `seconds`."""
     found: dict[str, list[float]] = {}
-    runs: list[Callable[[Path], dict[str, float]]] = [lambda place: _loop(place, max(1, leads // 10))]
+    runs: list[Callable[[Path], dict[str, float]]] = [partial(_loop, leads=max(1, leads // 10))]
     for in_flight in IN_FLIGHT:
-        runs.append(lambda place, many=in_flight: _push(place, leads, many))  # type: ignore[misc]  # many has a default
+        runs.append(partial(_push, leads=leads, in_flight=in_flight))
         if _has_wrk():
-            runs.append(lambda place, many=in_flight: _wrk(place, many, seconds))  # type: ignore[misc]
+            runs.append(partial(_wrk, in_flight=in_flight, seconds=seconds))
     if _has_wrk():
-        runs.append(lambda place: _unlimited(place, seconds))
+        runs.append(partial(_unlimited, seconds=seconds))
     for number in range(count):
         note(f"push at a fixed service time, round {number + 1} of {count}: {leads} leads each")
         start = number % len(runs)
@@ -146,10 +147,8 @@ def _send(simulator: far.Simulator, in_flight: int, seconds: float) -> float:
         text=True,
         check=True,
     )
-    requests, took = (
-        re.search(r"(\d+) requests in ([0-9.]+)s", done.stdout),
-        re.search(r"Requests/sec: +([0-9.]+)", done.stdout),
-    )
-    if requests is None or took is None or calls.writes() < int(requests[1]):
+    requests = re.search(r"(\d+) requests in ", done.stdout)
+    rate = re.search(r"Requests/sec: +([0-9.]+)", done.stdout)
+    if requests is None or rate is None or calls.writes() < int(requests[1]):
         raise SystemExit(f"wrk was not answered as it should be:\n{done.stdout}")
-    return float(took[1])
+    return float(rate[1])
