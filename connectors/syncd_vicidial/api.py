@@ -229,8 +229,11 @@ class Api:
 
 
 def _let_in(answer: http.Answer, text: str) -> bool:
-    """Whether an answer that does not refuse the login comes from behind it."""
-    return answer.status == HTTPStatus.OK and text.strip() != "" and not answers.is_html(text)
+    """Whether an answer that does not refuse the login comes from behind it; with HTTP 500, too, what was said before
+    the SQL of the log broke."""
+    if answer.status not in (HTTPStatus.OK, HTTPStatus.INTERNAL_SERVER_ERROR) or "Fatal error" in text:
+        return False
+    return text.strip() != "" and not answers.is_html(text)
 
 
 def _is_from_elsewhere(answer: http.Answer) -> bool:

@@ -107,18 +107,9 @@ def mapped_lists(api: Api, list_ids: Collection[str]) -> list[errors.Problem]:
 
 def bookable(api: Api, options: Options, mapped: Collection[str]) -> list[errors.Problem]:
     """What keeps callbacks from being booked, if a mapping names them."""
-    named = [name for name in ("callback_at", "callback_user", "callback_comments") if name in mapped]
-    if not named:
-        return []
-    if named[0] != "callback_at":
-        return [errors.Problem(f"{named[0]} means nothing without callback_at", named[0], "map callback_at, too")]
-    problems = []
-    if options.campaign_id is None:
-        what = "callbacks are booked in a campaign"
-        problems.append(errors.Problem(what, "campaign_id", "say `campaign_id` under `dialer`"))
-    if options.time_zone is None:
-        what = "callbacks have a time on the server's clock"
-        problems.append(errors.Problem(what, "time_zone", "name the server's time zone"))
+    problems = booking(options, mapped)
+    if "callback_at" not in mapped:
+        return problems
     try:
         lines = answers.parse(api.read("lead_callback_info", {"lead_id": "0"}))
         if not any("CALLBACK NOT FOUND" in line.message for line in lines):
@@ -127,7 +118,24 @@ def bookable(api: Api, options: Options, mapped: Collection[str]) -> list[errors
     except errors.AuthFailed as error:
         problems.append(errors.Problem(str(error), "user", error.fix))
     except errors.SyncdError as error:
-        problems.append(errors.Problem(str(error), named[0]))
+        problems.append(errors.Problem(str(error), "callback_at"))
+    return problems
+
+
+def booking(options: Options, mapped: Collection[str]) -> list[errors.Problem]:
+    """What the configuration lacks to book callbacks, if a mapping names them."""
+    if "callback_at" not in mapped:
+        alone = [name for name in ("callback_user", "callback_comments") if name in mapped]
+        return [
+            errors.Problem(f"{name} means nothing without callback_at", name, "map callback_at, too") for name in alone
+        ]
+    problems = []
+    if options.campaign_id is None:
+        what = "callbacks are booked in a campaign"
+        problems.append(errors.Problem(what, "campaign_id", "say `campaign_id` under `dialer`"))
+    if options.time_zone is None:
+        what = "callbacks have a time on the server's clock"
+        problems.append(errors.Problem(what, "time_zone", "name the server's time zone"))
     return problems
 
 

@@ -123,7 +123,7 @@ class VicidialConnector:
 
     def examine(self, use: protocol.Use) -> list[protocol.Finding]:
         """See `protocol.Examines`; one login is at risk at most."""
-        return examine.Examination(self._api, self._options, self.capabilities, use).run()
+        return examine.Examination(self._api, self._options, self.capabilities, self._custom, use).run()
 
     def check_values(self, stream: str, values: Mapping[str, Collection[str]]) -> list[errors.Problem]:
         """Whether the lists exist that a mapping puts leads into, with the custom fields that it names, whether names

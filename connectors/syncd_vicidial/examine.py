@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from syncd.sdk import errors, protocol
 from syncd.sdk.protocol import Finding
-from syncd_vicidial import answers, check, clock, named, needs, permissions, probes
+from syncd_vicidial import answers, check, clock, custom, named, needs, permissions, probes
 from syncd_vicidial.api import Api
 from syncd_vicidial.capabilities import Capabilities
 from syncd_vicidial.options import Options
@@ -19,8 +19,16 @@ _NO_LIST = "99999999999999"  # nobody has so many
 class Examination:
     """One look at one server. After a refused login nothing more is asked."""
 
-    def __init__(self, api: Api, options: Options, capabilities: Capabilities, use: protocol.Use) -> None:
+    def __init__(
+        self,
+        api: Api,
+        options: Options,
+        capabilities: Capabilities,
+        fields: custom.CustomFields,
+        use: protocol.Use,
+    ) -> None:
         self._api = api
+        self._fields = fields
         self._options = options
         self._capabilities = capabilities
         self._use = use
@@ -43,6 +51,9 @@ class Examination:
         ]
         if any(one.fatal for one in dropped):
             return found
+        for one in check.booking(self._options, self._use.writes.get("leads", ())):
+            where = one.where if one.where in Options.model_fields else ""
+            found.append(Finding(f"callbacks: {one.where}", "missing", one.what, one.fix, where))
         try:
             for finding in self._behind_the_login():
                 found.append(finding)  # what was found before an error counts
@@ -65,7 +76,7 @@ class Examination:
         yield from self._restrictions(rights, needed)
         yield from (self._function(rights, name, needed) for name in told)
         yield from self._additions(additions, used)
-        yield from named.findings(self._api, self._options, self._use, rights)
+        yield from named.findings(self._api, self._options, self._use, rights, self._fields)
 
     def _instead_of_stock(self, additions: Mapping[str, Told]) -> set[str]:
         """Which of the site's functions the pipelines use where others use a stock one."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from syncd.sdk import errors, protocol
 from syncd.sdk.protocol import Finding
-from syncd_vicidial import answers, custom, lists, needs
+from syncd_vicidial import answers, custom, custom_check, lists, needs
 from syncd_vicidial.api import Api
 from syncd_vicidial.options import SYSTEM, Options, is_list_id
 from syncd_vicidial.rights import Rights
@@ -40,15 +40,15 @@ def user(api: Api, name: str) -> User | None:
     raise refused or errors.RetryLater("user_details gives an answer that is not understood")
 
 
-def findings(api: Api, options: Options, use: protocol.Use, rights: Rights) -> Iterator[Finding]:
+def findings(
+    api: Api, options: Options, use: protocol.Use, rights: Rights, fields: custom.CustomFields
+) -> Iterator[Finding]:
     """Each name, and whether the server has it. Raises LoginRefused, RetryLater."""
     lead_fields = use.writes.get("leads")
     if lead_fields is not None:
         list_ids = sorted({*options.lists, *lead_fields.get("list_id", ())})
-        looked_up = [_list(api, list_id, rights) for list_id in list_ids]
-        yield from looked_up
-        there = [list_id for list_id, found in zip(list_ids, looked_up, strict=True) if found.state != "missing"]
-        yield from _custom_fields(api, there, sorted(lead_fields), rights)
+        yield from (_list(api, list_id, rights) for list_id in list_ids)
+        yield from _custom_fields(fields, options, lead_fields, rights)
         yield _call_time(api, options, rights)
     campaigns = _campaigns(api) if rights.told["campaigns_list"].state == "may" else None
     wanted: dict[str, str] = {}
@@ -84,25 +84,27 @@ def _list(api: Api, list_id: str, rights: Rights) -> Finding:
             return Finding(what, "missing", f"user {api.user} may not use it", fix, "lists")
 
 
-def _custom_fields(api: Api, list_ids: list[str], mapped: list[str], rights: Rights) -> Iterator[Finding]:
-    labels = [name for name in mapped if name not in custom.STANDARD]
+def _custom_fields(
+    fields: custom.CustomFields, options: Options, mapped: Mapping[str, Collection[str]], rights: Rights
+) -> Iterator[Finding]:
+    labels = {label: label for label in custom.labels_in(mapped)}
+    if options.exact_email is not None and "email" in mapped:
+        labels[options.exact_email] = "email"
     if not labels:
         return
-    for list_id in list_ids:
-        known: list[str] | None = None
-        if rights.told["list_custom_fields"].state == "may":
-            said = api.read("list_custom_fields", {"list_id": list_id, "header": "YES"})
-            if "custom_fields_list_space_delimited" in said:
-                known = said.rstrip("\n").rpartition("|")[2].split()
-        for name in labels:
-            what = f"custom field {name} of list {list_id}"
-            if known is None:
-                fix = rights.where("modify_lists", "1") + ", only to let doctor look"
-                yield Finding(what, "unknown", "list_custom_fields would tell", fix)
-            elif name in known:
-                yield Finding(what, "found")
-            else:
-                yield Finding(what, "missing", "there is no such field", f"Lists › {list_id} › Custom Fields: add it")
+    if rights.told["list_custom_fields"].state != "may":
+        yield from (Finding(f"custom field {label}", "unknown", "list_custom_fields would tell") for label in labels)
+        return
+    problems = {problem.where: problem for problem in custom_check.problems(fields, options, mapped)}
+    unknown = fields.unknown([*labels])
+    for label, where in sorted(labels.items()):
+        what, problem = f"custom field {label}", problems.get(where)
+        if problem is not None and problem.fatal:
+            yield Finding(what, "missing", problem.what, problem.fix)
+        elif label in unknown:
+            yield Finding(what, "missing", "no list has it", f"add it to the lists, or correct the name {label}")
+        else:
+            yield Finding(what, "found", problem.what if problem is not None else "")
 
 
 def _call_time(api: Api, options: Options, rights: Rights) -> Finding:

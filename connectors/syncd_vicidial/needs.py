@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from syncd.sdk import protocol
-from syncd_vicidial import callbacks, permissions
+from syncd_vicidial import callbacks, custom, permissions
 from syncd_vicidial.options import Options
 
 _WRITTEN: Mapping[str, tuple[str, ...]] = {
@@ -37,6 +37,10 @@ def stock(use: protocol.Use, options: Options, additions: Collection[str]) -> di
             found["add_dnc_phone"] = "opt-outs"
         if callbacks.AT in use.writes["leads"]:
             found["lead_callback_info"] = "leads"
+        if options.exact_email is not None and "email" in use.writes["leads"]:
+            found["list_custom_fields"] = "plus_emails"
+    if custom.labels_in({*use.reads.get("leads", ()), *use.writes.get("leads", ())}):
+        found["list_custom_fields"] = "custom fields"
     return found
 
 

@@ -185,15 +185,40 @@ def test_the_agents_of_the_configuration_are_looked_up() -> None:
         assert "there is no such user" in examined(sim)["user 1001"].said, "or none that may be seen"
 
 
-def test_custom_fields_are_looked_up_in_each_list_that_is_there() -> None:
-    use = Use({}, {"leads": {**LEADS, "list_id": ("101", "102", "777"), "crm_stage": ()}})
+def custom(*lists: str, **more: tuple[str, ...]) -> Use:
+    return Use({}, {"leads": {**LEADS, "list_id": lists, "crm_stage": (), **more}})
+
+
+def test_custom_fields_are_looked_up_in_the_lists_that_leads_are_put_into() -> None:
     with vicidial.serve() as sim:
-        found = examined(sim, use)
-        assert found["custom field crm_stage of list 101"].state == "found"
-        assert found["custom field crm_stage of list 102"].state == "missing"
-        assert "custom field crm_stage of list 777" not in found
+        found = examined(sim, custom("101"))
+        assert found["custom field crm_stage"] == Finding("custom field crm_stage", "found")
+        assert found["list_custom_fields"].state == "found"
+        found = examined(sim, custom("101", "102", "777", nonsense=(), source=()))
+        assert found["custom field crm_stage"].state == "found"
+        assert "102" in found["custom field crm_stage"].said
+        assert found["custom field nonsense"].said == "no list has it"
+        assert "cannot be written" in found["custom field source"].said
+        assert examined(sim, custom("102"))["custom field crm_stage"].state == "missing"
+        found = examined(sim, Use({}, {"leads": {**LEADS, "email": ()}}), plus_emails="custom:mail")
+        assert found["custom field mail"].state == "missing"
+        assert found["list_custom_fields"].said.endswith("for plus_emails")
         site.door(sim.url, "user", user="6666", fields={"modify_lists": 0})
-        assert examined(sim, use)["custom field crm_stage of list 101"].state == "unknown"
+        found = examined(sim, custom("101"))
+    assert found["custom field crm_stage"].state == "unknown"
+    assert found["Modify Lists"].state == "missing"
+    assert found["list_custom_fields"].state == "missing"
+
+
+def test_callbacks_need_a_campaign_and_a_zone() -> None:
+    booked = Use({}, {"leads": {**LEADS, "callback_at": ()}})
+    with vicidial.serve() as sim:
+        found = examined(sim, booked, campaign_id=None, time_zone=None)
+        assert {found[name].state for name in ("callbacks: campaign_id", "callbacks: time_zone")} == {"missing"}
+        assert found["callbacks: campaign_id"].where == "campaign_id"
+        found = examined(sim, Use({}, {"leads": {**LEADS, "callback_user": ()}}))
+        assert found["callbacks: callback_user"].fix == "map callback_at, too"
+        assert not [name for name in examined(sim, booked, campaign_id="TESTCAMP") if name.startswith("callbacks: ")]
 
 
 def test_a_clock_that_is_wrong_and_a_zone_that_is_an_hour_off_are_told() -> None:

@@ -299,3 +299,14 @@ def test_a_store_in_trouble_sends_nothing_with_a_login_that_is_not_known_to_be_g
         assert isinstance(refused, errors.RetryLater)
         assert "the disk under the state store is full" in str(refused)
         assert site.door(sim.url, "requests")["functions"] == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "is_good"),
+    [("SUCCESS: lead_search 1 LEADS FOUND - 7|1\n", True), ("PHP Fatal error: Uncaught mysqli", False), ("", False)],
+)
+def test_an_answer_whose_sql_broke_after_it_was_given_shows_a_login_that_is_good(text: str, *, is_good: bool) -> None:
+    with site.answering(lambda _: (500, text)) as url, site.connected(url) as dialer:
+        with pytest.raises(errors.RetryLater):
+            dialer._api.read("lead_search", {})
+        assert dialer._api.logins.is_good == is_good
