@@ -54,6 +54,11 @@ class Account:
     now: datetime
 
 
+# Time zones of portals, by address and token: each stream that syncd reads has a connector of its own, and only one
+# that reads people asks.
+_zones: dict[str, ZoneInfo] = {}
+
+
 class Api:
     """One portal."""
 
@@ -67,7 +72,7 @@ class Api:
         key = hashlib.sha256(f"{options.url} {token}".encode()).hexdigest()
         self._all = limiter.shared(key, options.requests_per_10_seconds, 10.0)
         self._searches = limiter.shared(key + " search", options.searches_per_second, 1.0)
-        self._account: Account | None = None
+        self._key = key
         self._remaining: tuple[int, datetime] | None = None
         self._timeout = (options.connect_seconds, options.read_seconds)
 
@@ -116,16 +121,15 @@ class Api:
         Raises as `get`, and Ambiguous."""
         return self._send("POST", path, body, [], repeatable=repeatable, urgent=urgent)[0]
 
-    def account(self, *, fresh: bool = False) -> Account:
+    def account(self) -> Account:
         """The portal's id, its time zone and its time. Raises AuthFailed, RetryLater."""
-        if self._account is None or fresh:
-            try:
-                body, headers = self._send("GET", "/account-info/v3/details", None, [], urgent=True)
-            except errors.Ambiguous as error:
-                raise errors.RetryLater(str(error)) from None
-            now = parsedate_to_datetime(headers["Date"]).astimezone(UTC)
-            self._account = Account(str(body["portalId"]), _zone(body.get("timeZone")), now)
-        return self._account
+        try:
+            body, headers = self._send("GET", "/account-info/v3/details", None, [], urgent=True)
+        except errors.Ambiguous as error:
+            raise errors.RetryLater(str(error)) from None
+        now = parsedate_to_datetime(headers["Date"]).astimezone(UTC)
+        zone = _zones[self._key] = _zone(body.get("timeZone"))
+        return Account(str(body["portalId"]), zone, now)
 
     def _send(
         self,
@@ -159,14 +163,16 @@ class Api:
             raise (errors.RetryLater(what) if isinstance(error, _NOT_SENT) else errors.Ambiguous(what)) from None
         headers: Mapping[str, str] = answer.getheaders()
         if headers.get(_REMAINING, "").isdecimal():
-            self._remaining = int(headers[_REMAINING]), _midnight(datetime.now(UTC), self._zone_known())
+            self._remaining = int(headers[_REMAINING]), self._renewed()
         try:
             return (None if answer.status == 204 else json.loads(answer.data or "")), headers
         except ValueError:
             raise errors.Ambiguous("HubSpot gives an answer that is not JSON") from None
 
-    def _zone_known(self) -> ZoneInfo:
-        return self._account.zone if self._account else ZoneInfo("UTC")
+    def _renewed(self) -> datetime:
+        """When the day's requests are renewed; where nobody knows the portal's zone yet, when to ask again."""
+        now, zone = datetime.now(UTC), _zones.get(self._key)
+        return _midnight(now, zone) if zone is not None else now + timedelta(hours=1)
 
     def _keep_reserve(self, *, urgent: bool) -> None:
         if self._remaining is None or urgent:
@@ -201,8 +207,7 @@ class Api:
     def _too_many(self, body: Json, headers: Mapping[str, str]) -> errors.SyncdError:
         policy = str(body.get("policyName", ""))
         if policy == "DAILY":
-            until = _midnight(datetime.now(UTC), self._zone_known())
-            return errors.QuotaExhausted("HubSpot's requests of today are used up", until=until)
+            return errors.QuotaExhausted("HubSpot's requests of today are used up", until=self._renewed())
         given = headers.get("Retry-After", "")
         after = float(given) if re.fullmatch(r"\d+(\.\d+)?", given) else 1.0 if policy == "SECONDLY" else 10.0
         return errors.RetryLater(f"HubSpot: too many requests ({policy or 'no policy named'})", after_seconds=after)

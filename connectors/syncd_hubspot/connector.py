@@ -59,7 +59,7 @@ class HubspotConnector:
 
     def clock(self) -> datetime:
         """The portal's time, in whole seconds. Raises AuthFailed, RetryLater."""
-        return self._api.account(fresh=True).now
+        return self._api.account().now
 
     def check(self) -> list[errors.Problem]:
         """See `protocol.Connector.check`."""

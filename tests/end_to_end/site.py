@@ -193,14 +193,24 @@ class Site:
         return max([due, *(end for end in ends if end is not None)])
 
     def settle(self, life: Life) -> None:
-        """Run as the daemon would until a round of all streams has found nothing to do and nothing is open."""
+        """Run as the daemon would until a round of all streams has found nothing to do and nothing is open. Rounds in
+        which nothing could happen, since all that is open waits for a later time, are passed over."""
         reports: list[parts.Report] = []
         for _ in range(MOST_ROUNDS):
             reports = self.round(life)
-            if all(_is_quiet(report) for report in reports) and not self.open_intents():
+            quiet = all(_is_quiet(report) for report in reports)
+            if quiet and not self.open_intents():
                 return
             self.wait(life)
+            if quiet:
+                self.ahead += max(timedelta(), self._waiting_until() - self.now())
         raise AssertionError(f"no peace after {MOST_ROUNDS} rounds: {reports} {self.open_intents()}")
+
+    def _waiting_until(self) -> datetime:
+        """When the first intent is due that waits for its time: until a budget is renewed, for example."""
+        with self.db.read() as connection:
+            staged = sa.select(sa.func.min(tables.intent.c.due_at)).where(tables.intent.c.state == "staged")
+            return connection.execute(staged).scalar() or model.EPOCH
 
     def open_intents(self) -> list[tuple[object, ...]]:
         """What is staged, sent without a known outcome, or to be looked at again."""

@@ -22,6 +22,16 @@ class Portal:
     sim: server.Simulator
     door: Door
     connector: HubspotConnector
+    options: Options
+
+    @contextmanager
+    def another(self) -> Iterator[HubspotConnector]:
+        """Another connector of the process: each stream that syncd reads has its own."""
+        connector = HubspotConnector(self.options, client="acme")
+        try:
+            yield connector
+        finally:
+            connector.close()
 
     def add(self, *rows: dict[str, str], kind: str = "contacts") -> list[str]:
         """Somebody enters objects; return their ids."""
@@ -72,9 +82,10 @@ def opened(
             "read_seconds": 5,
             **options,
         }
-        connector = HubspotConnector(Options.model_validate(given), client="acme")
+        read = Options.model_validate(given)
+        connector = HubspotConnector(read, client="acme")
         try:
-            yield Portal(simulator, Door(simulator.url), connector)
+            yield Portal(simulator, Door(simulator.url), connector, read)
         finally:
             connector.close()
 

@@ -1,5 +1,7 @@
 """Writing people and calls: each row has its own outcome, and a call is made once and tied to its record."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from syncd.sdk import errors, records
@@ -169,3 +171,23 @@ def test_10_000_changes_cost_one_call_per_100_to_write_and_three_per_200_to_read
         asked = portal.requests()
         assert asked["batch/read"] == 100
         assert asked["search"] <= 60
+
+
+def test_a_connector_that_only_writes_waits_for_the_portal_s_midnight_too() -> None:
+    """The stream of calls has a connector of its own, which never asks for the portal's time."""
+    with opened({"time_zone": "Asia/Tokyo"}) as portal, portal.another() as writer:
+        (one,) = portal.add({})
+        portal.connector.clock()
+        portal.door.sim("faults", spec="used_up")
+        (outcome,) = writer.write("leads", [update(one, city="Tampa")])
+        assert isinstance(outcome.error, errors.QuotaExhausted)
+        assert (outcome.error.until.hour, outcome.error.until.minute) == (15, 0)
+
+
+def test_who_does_not_know_the_portal_s_midnight_asks_again_in_an_hour() -> None:
+    with opened() as portal:
+        (one,) = portal.add({})
+        portal.door.sim("faults", spec="used_up")
+        (outcome,) = portal.connector.write("leads", [update(one, city="Tampa")])
+        assert isinstance(outcome.error, errors.QuotaExhausted)
+        assert timedelta() < outcome.error.until - datetime.now(UTC) <= timedelta(hours=1)
