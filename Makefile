@@ -49,7 +49,7 @@ test: lint
 	$(BIN)/pytest -n $(PYTEST_WORKERS) $(PYTEST_ARGS)
 
 nightly: venv
-	SYNCD_NIGHTLY=1 $(BIN)/pytest -n $(PYTEST_WORKERS) tests/engine tests/end_to_end $(PYTEST_ARGS)
+	SYNCD_NIGHTLY=1 $(BIN)/pytest -n $(PYTEST_WORKERS) tests/engine tests/end_to_end tests/vicidial $(PYTEST_ARGS)
 
 lint: venv
 	$(BIN)/ruff check
