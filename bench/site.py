@@ -23,6 +23,7 @@ clients:
       leads:
         start: all
         mode: {mode}
+        guard: {{max_updates: ~}}
         fields:
           phone_number: {phone}
           first_name: {first_name}

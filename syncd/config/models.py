@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from typing import Annotated, Literal
 
@@ -28,21 +29,46 @@ class Log(Model):
 
 
 class Guard(Model):
-    """How much may change at once before a person must look (`syncd resume` lets it pass). A number and its share of
-    all linked records must both be exceeded."""
+    """How much may change within an hour before a person must look (`syncd resume` lets it pass). A number and its
+    share of all linked records must both be exceeded."""
 
     max_removes: int | None = Field(
         _LIMITS.max_removes, ge=0, description="Leads that may be taken out of dialling; empty for no limit"
     )
     max_removes_share: Share = Field(_LIMITS.max_removes_share, ge=0, le=1, description="The same, as a share")
+    max_emptied: Share = Field(
+        _LIMITS.max_emptied,
+        ge=0,
+        le=1,
+        description="From five leads on, this share of them is too much whatever `max_removes` says: the CRM looks "
+        "empty",
+    )
     max_updates: int | None = Field(
         _LIMITS.max_updates, ge=0, description="Records that may be updated; empty for no limit"
     )
     max_updates_share: Share = Field(_LIMITS.max_updates_share, ge=0, le=1, description="The same, as a share")
+    max_phones: int | None = Field(
+        _LIMITS.max_phones, ge=0, description="Leads that may get another phone number; empty for no limit"
+    )
+    max_phones_share: Share = Field(_LIMITS.max_phones_share, ge=0, le=1, description="The same, as a share")
+    max_blanked: int | None = Field(
+        _LIMITS.max_blanked,
+        ge=0,
+        description="Records in which one and the same field may become blank; empty for no limit",
+    )
+    max_blanked_share: Share = Field(_LIMITS.max_blanked_share, ge=0, le=1, description="The same, as a share")
 
     def limits(self) -> model.GuardLimits:
         """The core's limits."""
-        return model.GuardLimits(self.max_removes, self.max_removes_share, self.max_updates, self.max_updates_share)
+        return model.GuardLimits(**{one.name: getattr(self, one.name) for one in dataclasses.fields(model.GuardLimits)})
+
+
+class LeadsGuard(Guard):
+    """That of `leads`: what it overwrites on the dialer, nothing brings back."""
+
+    max_updates: int | None = Field(
+        1000, ge=0, description="Records that may be updated; empty for no limit, as it is for the other pipelines"
+    )
 
 
 class Pipeline(Model):
@@ -62,6 +88,7 @@ class Pipeline(Model):
 class Leads(Pipeline):
     """`pipelines.leads`: records of the CRM become leads of the dialer."""
 
+    guard: LeadsGuard = Field(default_factory=LeadsGuard, description="When too much changes at once")
     opt_out: Tests | None = Field(
         None,
         description="The CRM's do-not-call mark: such a record is never inserted, and its lead is taken out of "

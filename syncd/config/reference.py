@@ -27,7 +27,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "dnc": models.Dnc,
     "callbacks": models.Callbacks,
     "recordings": models.Recordings,
-    "guard": models.Guard,
+    "guard": models.LeadsGuard,
     "field": fields.FieldSpec,
     "rule": fields.FieldRule,
     "test": fields.FieldTest,

@@ -18,6 +18,8 @@ Kind = Literal["leads", "calls", "dispositions", "edits", "dnc", "callbacks", "r
 OnConflict = Literal["source", "target", "hold"]
 EditPolicy = Literal["crm", "dialer", "newest", "hold"]
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+LAWFUL = ("opt_out", "consent", "screened")
+"""Reasons of removals that the law wants: no guard counts or stops them."""
 OF_RECORDING = "recording_"
 """What the fields of a call's recording begin with, beside the call's own, for the mapping of `recordings`."""
 
@@ -45,13 +47,19 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class GuardLimits:
-    """How many changes one run may deliver before a person looks: removals and updates, each as a number and as a
-    share of all links; both must be exceeded. None: no limit."""
+    """How many changes one hour may bring before a person looks, each as a number and as a share of all links; both
+    must be exceeded. None: no limit. `max_phones`: leads that get another number; `max_blanked`: records in which one
+    and the same field becomes blank. `max_emptied`: the share of leads that may be taken out whatever their number."""
 
     max_removes: int | None = 25
     max_removes_share: float = 0.1
     max_updates: int | None = None
     max_updates_share: float = 0.5
+    max_phones: int | None = 25
+    max_phones_share: float = 0.2
+    max_blanked: int | None = 25
+    max_blanked_share: float = 0.1
+    max_emptied: float = 0.5
 
 
 @dataclass(frozen=True)
@@ -237,8 +245,8 @@ class Plan:
 
     @property
     def takes_out(self) -> bool:
-        """Whether a lead leaves dialling: who opts out without having one is only kept out, and none of the guard's."""
-        return self.verdict == "remove" and self.link_id is not None
+        """Whether a lead leaves dialling by what may be an accident: who opts out is none of the guard's."""
+        return self.verdict == "remove" and self.link_id is not None and self.reason not in LAWFUL
 
 
 class WrongKey(Exception):

@@ -27,9 +27,9 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from syncd.core import model, policy
+from syncd.core import guard, model, policy
 from syncd.engine import backfill_reading as reads
-from syncd.engine import deliver, failure, planning
+from syncd.engine import deliver, failure, guarding, planning
 from syncd.engine import preview as previews
 from syncd.engine.parts import Client, Context, Report
 from syncd.engine.run import Engine
@@ -138,8 +138,8 @@ class _Slice:
             return True
         row = stored.one(ctx.db, self._number)
         passes = ctx.state(self._pipe.name).guard_pass
-        before = policy.Totals(updates=row.guard_updates, removes=row.guard_removes)
-        if not self._engine.guarded(ctx, self._pipe, before):
+        before = guard.Totals(updates=row.guard_updates, removes=row.guard_removes)
+        if not guarding.lets_pass(ctx, self._pipe, before):
             self._end(ctx, "paused", error=ctx.report.error)
             ctx.report.result = "paused"
             return False

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from syncd.core import model
+from syncd.core import guard, model
 from syncd.engine import recover
 from syncd.engine.parts import Context
 from syncd.sdk import errors, records
@@ -170,6 +170,9 @@ def _log(ctx: Context, pipe: model.Pipeline, settlements: Sequence[settling.Sett
         error = one.outcome.error
         result = type(error).__name__ if error is not None else one.claimed.change.kind
         ctx.run.count(f"{pipe.name}.sent.{result}")
+        change = one.claimed.change
+        if error is None and guard.exempt(change.kind, change.reason, urgent=change.urgent):
+            ctx.run.count(f"{pipe.name}.lawful.{result}")
         if error is not None and not isinstance(error, errors.Screened):
             ctx.report.failed += 1
         log.info(

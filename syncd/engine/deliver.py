@@ -7,8 +7,9 @@ sent, and settled in one. What does not succeed is settled before anything more 
 
 from __future__ import annotations
 
+import functools
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from syncd.core import model
@@ -23,25 +24,27 @@ _Books = Future[tuple[_Batch, int]]
 _HEAD_START_SECONDS = 0.005
 
 
-def deliver(ctx: Context, pipe: model.Pipeline, *, find_first: bool) -> None:
+def deliver(ctx: Context, pipe: model.Pipeline, *, find_first: bool, lawful_only: bool = False) -> None:
     """Deliver all that is staged and due. `find_first`: a create is sent only after its key was not found.
+    `lawful_only`: nothing but what no guard may stop.
 
     Raises AuthFailed, ContractViolation or LeaseLost once what was learned is stored."""
     sent: batches.Sent | None = None  # all of it was applied, and that is not stored yet
     ahead: _Batch = ()
     with ThreadPoolExecutor(max_workers=1) as thread:
-        while not ctx.stopping() and not ctx.is_paused(pipe):
+        while not ctx.stopping() and not (ctx.is_silent(pipe) if lawful_only else ctx.is_paused(pipe)):
             barred = _barred(ctx, pipe, ahead)
             if barred:
                 _settle(ctx, pipe, sent)
                 sent = None
                 batches.give_back(ctx, pipe, barred)  # the next claim cancels them
-            batch = [one for one in ahead if one not in barred] or _claim(ctx, pipe)
+            batch = [one for one in ahead if one not in barred] or _claim(ctx, pipe, lawful_only=lawful_only)
             ahead = ()
             if not batch:
                 break
             is_full = len(batch) == ctx.target(pipe)[1].batch_size
-            books = thread.submit(_keep_books, ctx, pipe, sent, ahead=is_full) if sent or is_full else None
+            claim = functools.partial(_claim, ctx, pipe, lawful_only=lawful_only) if is_full else tuple
+            books = thread.submit(_keep_books, ctx, pipe, sent, claim) if sent or is_full else None
             sent, ahead = _deliver(ctx, pipe, batch, books, find_first=find_first)
         _settle(ctx, pipe, sent)
         batches.give_back(ctx, pipe, ahead)
@@ -93,12 +96,14 @@ def _claimed_ahead(ctx: Context, books: _Books | None) -> _Batch:
     return ahead
 
 
-def _keep_books(ctx: Context, pipe: model.Pipeline, sent: batches.Sent | None, *, ahead: bool) -> tuple[_Batch, int]:
+def _keep_books(
+    ctx: Context, pipe: model.Pipeline, sent: batches.Sent | None, claim: Callable[[], _Batch]
+) -> tuple[_Batch, int]:
     time.sleep(_HEAD_START_SECONDS)
     held = batches.settle(ctx, pipe, sent) if sent is not None else 0
-    return (_claim(ctx, pipe) if ahead else ()), held
+    return claim(), held
 
 
-def _claim(ctx: Context, pipe: model.Pipeline) -> _Batch:
+def _claim(ctx: Context, pipe: model.Pipeline, *, lawful_only: bool) -> _Batch:
     size = ctx.target(pipe)[1].batch_size
-    return delivery.claim(ctx.run, pipe, now=ctx.clock(), size=size, hashes=ctx.hashes)
+    return delivery.claim(ctx.run, pipe, now=ctx.clock(), size=size, hashes=ctx.hashes, lawful_only=lawful_only)

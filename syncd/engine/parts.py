@@ -86,9 +86,22 @@ class Context:
                 self._states_at = now
             return self._states.get(pipeline, streams.PipelineState())
 
+    def forget_states(self) -> None:
+        """The run itself has changed a pipeline's memory."""
+        with self._asking_states:
+            self._states_at = -1.0
+
     def is_paused(self, pipe: model.Pipeline) -> bool:
-        """Whether nothing of this pipeline may be sent now."""
+        """Whether nothing of this pipeline may be sent now, but for what its guard does not stop."""
         return self.state(pipe.name).is_paused(self.clock())
+
+    def is_guarded(self, pipe: model.Pipeline) -> bool:
+        """Whether its guard has stopped this pipeline: only what the law wants may be sent."""
+        return self.state(pipe.name).paused == "guard"
+
+    def is_silent(self, pipe: model.Pipeline) -> bool:
+        """Whether nothing at all of this pipeline may be sent now."""
+        return self.is_paused(pipe) and not self.is_guarded(pipe)
 
     @contextmanager
     def asking(self, role: protocol.Role, pipeline: str = "") -> Iterator[None]:

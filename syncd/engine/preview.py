@@ -9,12 +9,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import NoReturn
 
-from syncd.core import diff, model, policy
+from syncd.core import diff, guard, model
 from syncd.engine import planning, reread, sweep
 from syncd.engine.parts import Client, Context, Report
 from syncd.engine.run import Engine
 from syncd.sdk import errors, records
-from syncd.store import delivery, known, lease, staging, status, streams
+from syncd.store import delivery, guarding, known, lease, status, streams
 from syncd.store.database import Database
 
 
@@ -32,9 +32,9 @@ class Item:
 @dataclass(slots=True)
 class Preview:
     """What one pipeline's next run would do. `items` are the records for which something would happen or that would
-    be held; `skipped` and `held` count by reason; `taken_out`: removals of leads; `staged` is what waits from earlier
-    runs; `guard` says why its guard would stop it; `paused` says who paused it; `reread` is how to read again what was
-    read with another mapping."""
+    be held; `skipped` and `held` count by reason; `taken_out`, `updated`, `phones` and `blanked` are what the guard
+    looks at (see `core.guard.Totals`); `staged` is what waits from earlier runs; `guard` says why its guard would stop
+    it; `paused` says who paused it; `reread` is how to read again what was read with another mapping."""
 
     pipeline: str
     read: int = 0
@@ -44,6 +44,9 @@ class Preview:
     held: Counter[str] = field(default_factory=Counter)
     items: list[Item] = field(default_factory=list)
     taken_out: int = 0
+    updated: int = 0
+    phones: int = 0
+    blanked: Counter[str] = field(default_factory=Counter)
     staged: list[status.Waiting] = field(default_factory=list)
     guard: str = ""
     paused: str = ""
@@ -100,7 +103,7 @@ def preview(
         one.staged = status.staged(engine.db, client.name, [pipe.name])
         if pages is None:
             one.reread = reread.command(client.name, pipe, states.get(pipe.name, streams.PipelineState()))
-        one.guard = _guard(run, pipe, one, passes=states.get(pipe.name, streams.PipelineState()).guard_pass)
+        one.guard = _guard(ctx, pipe, one, states.get(pipe.name, streams.PipelineState()))
     return list(found.values())
 
 
@@ -172,7 +175,13 @@ def _add(ctx: Context, one: Preview, pipe: model.Pipeline, plans: Sequence[model
             one.verdicts[plan.verdict] += 1
             one.taken_out += plan.takes_out
         fields: Mapping[str, object] = plan.fields
-        if (link := links.get(plan.subject)) is not None:
+        link = links.get(plan.subject)
+        if plan.verdict == "update" and plan.lane != model.Lane.URGENT:
+            phone, blanked = guard.effects(pipe, plan.fields, link.base if link else None, ctx.hashes)
+            one.updated += 1
+            one.phones += phone
+            one.blanked.update(blanked)
+        if link is not None:
             fields = diff.changed(plan.fields, link.base, pipe.source.role, ctx.hashes, pipe.appointment)
         one.items.append(Item(plan.subject, plan.verdict, plan.reason, plan.hint, tuple(sorted(fields))))
 
@@ -187,17 +196,20 @@ def _links(ctx: Context, pipe: model.Pipeline, subjects: Sequence[str]) -> Mappi
     return known.links_by_crm(ctx.db, ctx.client.name, crm_stream, subjects)
 
 
-def _guard(run: lease.Run, pipe: model.Pipeline, one: Preview, *, passes: bool) -> str:
-    if passes:
+def _guard(ctx: Context, pipe: model.Pipeline, one: Preview, state: streams.PipelineState) -> str:
+    if state.guard_pass:
         return ""
-    there = staging.totals(run, pipe)
-    planned = policy.Totals(
-        there.creates + one.verdicts["create"],
-        there.updates + one.verdicts["update"],
-        there.removes + one.taken_out,
-        there.links,
+    there = guarding.totals(ctx.run, pipe, ctx.hashes)
+    planned = replace(
+        there,
+        creates=there.creates + one.verdicts["create"],
+        updates=there.updates + one.updated,
+        removes=there.removes + one.taken_out,
+        phones=there.phones + one.phones,
+        blanked=Counter(there.blanked) + one.blanked,
     )
-    return policy.guard(planned, pipe.guard)
+    done = guarding.done_before(ctx.run, pipe, now=ctx.clock(), passed_at=state.guard_passed_at)
+    return guard.guard(planned.after(*done), pipe.guard)
 
 
 def of_client(engine: Engine, client: Client, pipelines: Sequence[str]) -> list[Preview]:

@@ -10,15 +10,15 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from syncd.core import model, policy
-from syncd.engine import deliver, failure, pull, recover, reread, seeking
+from syncd.core import model
+from syncd.engine import deliver, failure, guarding, pull, recover, reread, seeking
 from syncd.engine.parts import Client, Clock, Context, Report
 from syncd.sdk import errors, fence
-from syncd.store import clocks, known, lease, recovery, staging, streams
+from syncd.store import clocks, known, lease, recovery, streams
+from syncd.store import guarding as staged
 from syncd.store.database import Database
 
 log = structlog.get_logger("syncd.engine")
-_NOTHING = policy.Totals()
 
 
 def utc_now() -> datetime:
@@ -71,11 +71,14 @@ class Engine:
         if set_back := clocks.catch_up(self.db, client.name, now):
             log.warning("the clock was set back", client=client.name, seconds=round(set_back.total_seconds(), 3))
         states = streams.pipeline_states(self.db, client.name)
-        paused = {pipe.name for pipe in pipes if states.get(pipe.name, streams.PipelineState()).is_paused(now)}
-        if len(paused) == len(pipes):
-            first = states[pipes[0].name]
-            report.result, report.error = "paused", first.why
-            report.next_due_at = first.until
+        silent = [
+            state
+            for pipe in pipes
+            if (state := states.get(pipe.name, streams.PipelineState())).is_paused(now) and state.paused != "guard"
+        ]
+        if len(silent) == len(pipes):
+            report.result, report.error = "paused", silent[0].why
+            report.next_due_at = silent[0].until
             return report
         return self.run_alone(client, side, pipes, report, self._run, failure.note)
 
@@ -157,36 +160,40 @@ class Engine:
         find_first = streams.first_read_at(self.db, ctx.client.name) is None
         failed: errors.SyncdError | None = None
         for pipe in ctx.pipes:
-            if ctx.is_paused(pipe):
+            if ctx.is_silent(pipe):
                 continue
-            if pipe.kind == "recordings":
+            if pipe.kind == "recordings" and not ctx.is_paused(pipe):
                 seeking.seek(ctx, pipe)
-            if pipe.shadow or not self.guarded(ctx, pipe):
+            if pipe.shadow:
                 continue
+            all_of_it = not ctx.is_paused(pipe) and guarding.lets_pass(ctx, pipe)
             try:
                 with ctx.asking(pipe.target.role, pipe.name):
-                    deliver.deliver(ctx, pipe, find_first=find_first)
+                    deliver.deliver(ctx, pipe, find_first=find_first, lawful_only=not all_of_it)
             except (errors.RetryLater, errors.Ambiguous, errors.QuotaExhausted) as error:
                 failed = failed or error  # the other pipelines may write elsewhere, or something urgent
                 continue
-            first_load = complete and find_first and pipe.kind == "leads" and pipe.start == "all"
-            if first_load and not ctx.stopping() and staging.totals(ctx.run, pipe).creates == 0:
+            first_load = complete and find_first and pipe.kind == "leads" and pipe.start == "all" and all_of_it
+            if first_load and not ctx.stopping() and staged.totals(ctx.run, pipe, ctx.hashes).creates == 0:
                 streams.first_read_done(ctx.run, self.clock())
         if failed is not None:
             raise failed
         now = self.clock()
         every = timedelta(seconds=min(pipe.every_seconds for pipe in ctx.pipes))
-        looks = [recovery.next_look(ctx.run, pipe, ctx.find_lag(pipe)) for pipe in live if not ctx.is_paused(pipe)]
+        looks = [recovery.next_look(ctx.run, pipe, ctx.find_lag(pipe)) for pipe in live if not ctx.is_silent(pipe)]
         due = min([now + every, *(look for look in looks if look is not None)])
         ctx.report.next_due_at = max(due, now)
         if ctx.stopping():
             ctx.report.result = "stopped"
+        elif all(ctx.is_paused(pipe) for pipe in ctx.pipes):
+            ctx.report.result = "paused"
+            ctx.report.error = ctx.report.error or ctx.state(ctx.pipes[0].name).why
         streams.ran(ctx.run, result=ctx.report.result, now=now, next_due_at=ctx.report.next_due_at)
 
     def look_back(self, ctx: Context, live: Sequence[model.Pipeline]) -> None:
         """Before anything new: is the dialer still the one that we know, and what did an earlier run leave?"""
         for pipe in live:
-            if ctx.is_paused(pipe):
+            if ctx.is_silent(pipe):
                 continue
             with ctx.asking(pipe.target.role, pipe.name):
                 if pipe.kind == "leads":
@@ -194,23 +201,6 @@ class Engine:
                 recover.recover(ctx, pipe)
                 if pipe.kind == "leads":
                     recover.look_for_twins(ctx, pipe)
-
-    def guarded(self, ctx: Context, pipe: model.Pipeline, before: policy.Totals = _NOTHING) -> bool:
-        """Whether what is staged may go out; a mass change pauses the pipeline instead. `before`: what earlier slices
-        of the same backfill changed, which counts as well."""
-        why = policy.guard(staging.totals(ctx.run, pipe).at_least(before), pipe.guard)
-        if not why:
-            return True
-        if ctx.state(pipe.name).guard_pass:
-            streams.guard_passed(ctx.run, pipe.name)
-            return True
-        name = ctx.client.name
-        hint = f"look with `syncd plan {name}`, then `syncd resume {name} {pipe.name}` lets it pass once"
-        streams.pause(self.db, ctx.client.name, [pipe.name], by="guard", why=f"{why}; {hint}")
-        log.error("guard", client=ctx.client.name, pipeline=pipe.name, why=why)
-        ctx.report.failed += 1
-        ctx.report.error = why
-        return False
 
 
 def _check_newest_link(ctx: Context, pipe: model.Pipeline) -> None:

@@ -48,8 +48,11 @@ def link_side(pipe: model.Pipeline) -> tuple[str, str, str]:
     return crm.stream, "leads" if pipe.writes_back else dialer.stream, "crm_id"
 
 
-def claim(run: Run, pipe: model.Pipeline, *, now: datetime, size: int, hashes: digest.Digest) -> list[Claimed]:
+def claim(
+    run: Run, pipe: model.Pipeline, *, now: datetime, size: int, hashes: digest.Digest, lawful_only: bool = False
+) -> list[Claimed]:
     """Take up to `size` staged intents that are due, urgent lanes first, and mark them `sending` in one commit.
+    `lawful_only`: nothing but what no guard may stop.
 
     What differs is worked out against the base as it is now; intents that no longer differ, or that must not go out
     any more (opted out, deleted, erased since they were staged), are cancelled. A record that any pipeline has in
@@ -68,7 +71,7 @@ def claim(run: Run, pipe: model.Pipeline, *, now: datetime, size: int, hashes: d
     if ready is None:
         return []
     while True:
-        claimed, ended = _claim_once(run, pipe, now=now, size=size, hashes=hashes)
+        claimed, ended = _claim_once(run, pipe, now=now, size=size, hashes=hashes, lawful_only=lawful_only)
         if claimed or not ended:
             return claimed
 
@@ -114,8 +117,14 @@ def not_blocked() -> tuple[sa.ColumnElement[bool], ...]:
     return ~in_flight, sa.or_(_intent.c.waits_for == "", parent_linked)
 
 
+def lawful() -> sa.ColumnElement[bool]:
+    """Whether an intent is one that no guard counts or stops, see `core.guard`."""
+    reasons = sa.or_(_intent.c.kind != "remove", _intent.c.reason.in_(model.LAWFUL))
+    return sa.and_(_intent.c.lane == int(model.Lane.URGENT), reasons)
+
+
 @cache
-def _ready_to_send(column: str) -> sa.Select[Any]:
+def _ready_to_send(column: str, *, lawful_only: bool) -> sa.Select[Any]:
     """Staged intents that are due with their links and suppressions; built once, since building it costs more than
     running it. `column` is the link's column that a subject stands in."""
     link = sa.and_(
@@ -136,6 +145,7 @@ def _ready_to_send(column: str) -> sa.Select[Any]:
             _intent.c.state == "staged",
             _intent.c.due_at <= sa.bindparam("now"),
             *not_blocked(),
+            *((lawful(),) if lawful_only else ()),
         )
         .order_by(_intent.c.lane, _intent.c.id)
         .limit(sa.bindparam("size"))
@@ -143,14 +153,14 @@ def _ready_to_send(column: str) -> sa.Select[Any]:
 
 
 def _claim_once(
-    run: Run, pipe: model.Pipeline, *, now: datetime, size: int, hashes: digest.Digest
+    run: Run, pipe: model.Pipeline, *, now: datetime, size: int, hashes: digest.Digest, lawful_only: bool
 ) -> tuple[list[Claimed], int]:
     crm_stream, dialer_stream, column = link_side(pipe)
     with run.write("claim") as connection:
         # two streams of one client may run at once: the row makes their claims wait for each other
         connection.execute(_LOCK_CLIENT, {"client": run.client})
         rows = connection.execute(
-            _ready_to_send(column),
+            _ready_to_send(column, lawful_only=lawful_only),
             {
                 "client": run.client,
                 "pipeline": pipe.name,

@@ -17,7 +17,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from syncd.core import model, policy
+from syncd.core import model
 from syncd.sdk import records
 from syncd.store import awaited, bulk, delivery, known, statements, streams, tables
 from syncd.store.among import among
@@ -301,29 +301,3 @@ class _Stager:
             if plan.call:
                 values |= {"called_at": plan.call[0], "call_id": plan.call[1], "flags": plan.call[2]}
             self.connection.execute(sa.update(_link).where(_link.c.id == plan.link_id).values(**values))
-
-
-def totals(run: Run, pipe: model.Pipeline) -> policy.Totals:
-    """What this pipeline has staged, for the guard. A create or update without a link yet counts as a create; who opted
-    out without having a lead takes none out of dialling."""
-    linked = sa.exists().where(
-        _link.c.client == _intent.c.client, _link.c.crm_stream == "leads", _link.c.crm_id == _intent.c.subject
-    )
-    with run.db.read() as connection:
-        rows = connection.execute(
-            sa.select(_intent.c.kind, sa.func.count())
-            .where(
-                _intent.c.client == run.client,
-                _intent.c.pipeline == pipe.name,
-                _intent.c.state == "staged",
-                sa.or_(_intent.c.kind != "remove", _intent.c.reason == "twin", linked),
-            )
-            .group_by(_intent.c.kind)
-        )
-        kinds = {row[0]: row[1] for row in rows}
-        links = connection.execute(
-            sa.select(sa.func.count())
-            .select_from(_link)
-            .where(_link.c.client == run.client, _link.c.crm_stream == "leads", _link.c.removed == "")
-        ).scalar_one()
-    return policy.Totals(kinds.get("create", 0), kinds.get("update", 0), kinds.get("remove", 0), links)

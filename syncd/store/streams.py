@@ -67,6 +67,7 @@ class PipelineState:
     auth_failures: int = 0
     guard_pass: bool = False
     version: str = ""
+    guard_passed_at: datetime | None = None
 
     def is_paused(self, now: datetime) -> bool:
         """Whether nothing may be sent now."""
@@ -158,6 +159,7 @@ def pipeline_states(db: Database, client: str) -> dict[str, PipelineState]:
             row.auth_failures,
             bool(row.guard_pass),
             row.version,
+            row.guard_passed_at,
         )
         for row in rows
     }
@@ -253,10 +255,10 @@ def read_with(run: Run, versions: Mapping[str, str]) -> None:
             put_pipeline(run.db, connection, run.client, name, version=version)
 
 
-def guard_passed(run: Run, pipeline: str) -> None:
-    """The one permission that an operator gave is used up."""
+def guard_passed(run: Run, pipeline: str, now: datetime) -> None:
+    """The one permission that an operator gave is used up; what went out before is not counted any more."""
     with run.write("guard-passed") as connection:
-        put_pipeline(run.db, connection, run.client, pipeline, guard_pass=0)
+        put_pipeline(run.db, connection, run.client, pipeline, guard_pass=0, guard_passed_at=now)
 
 
 def register(db: Database, client: str, identity: str) -> None:

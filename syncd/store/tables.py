@@ -94,6 +94,7 @@ pipeline = sa.Table(
     sa.Column("auth_failures", sa.Integer, nullable=False, server_default="0"),
     sa.Column("guard_pass", sa.Integer, nullable=False, server_default="0"),  # 1: the next run passes the guard
     sa.Column("version", sa.Text, nullable=False, server_default=""),  # of planning, when all was read; "": unknown
+    sa.Column("guard_passed_at", Instant),  # when the guard last let something pass by an operator's word
     sa.CheckConstraint("paused IN ('', 'operator', 'guard', 'auth', 'mismatch', 'contract')", name="paused"),
 )
 

@@ -47,7 +47,7 @@ def test_each_pipeline_goes_its_own_way(good: Load) -> None:
     assert (found["calls"].every_seconds, found["calls"].start, found["calls"].opt_out) == (120.0, "all", None)
     assert (found["dispositions"].shadow, found["dispositions"].on_conflict) == (True, "hold")
     assert (found["leads"].shadow, found["leads"].shared_phone) == (False, "allow")
-    assert found["leads"].guard == model.GuardLimits()
+    assert found["leads"].guard == model.GuardLimits(max_updates=1000)
 
 
 def test_the_crms_do_not_call_mark_counts_for_dispositions_too(good: Load) -> None:
