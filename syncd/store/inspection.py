@@ -7,20 +7,22 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
 from syncd.sdk.errors import Problem
-from syncd.store import tables
+from syncd.store import tables, upgrade
 from syncd.store.database import Database
 
 _RESTORE = "restore a copy of the store (`syncd db backup` makes them)"
 
 
 def inspect(db: Database) -> list[Problem]:
-    """What is wrong with the store; nothing is changed."""
+    """What is wrong with the store; nothing is changed. What a newer syncd has added is not."""
     problems = []
+    newer = upgrade.serves(db, upgrade.current(db))
     with db.read() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         problems += [
             Problem(f"the schema differs from the models: {_words(difference)}", "store", "run `syncd db upgrade`")
             for difference in compare_metadata(context, tables.metadata)
+            if not (newer and str(difference[0]).startswith("remove_"))
         ]
         if db.sqlite:
             problems += [

@@ -29,6 +29,11 @@ HEAD = "0007"
 NAMED = 5
 """So many of a foreign database's tables are named."""
 
+OLDEST = "oldest"
+"""The row of `meta` that says which revision's syncd may still use the store, and the name that each migration gives
+it by. A migration that only adds what an older syncd need not know names an older revision; one that takes something
+away names its own."""
+
 _VERSION = sa.table("alembic_version", sa.column("version_num"))
 
 
@@ -57,6 +62,14 @@ def revisions() -> list[str]:
     return [script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()]
 
 
+def oldest() -> str:
+    """The oldest revision whose syncd may use a store of `HEAD`: older ones do what a migration has made impossible."""
+    from alembic.script import ScriptDirectory
+
+    scripts = ScriptDirectory.from_config(_config()).walk_revisions()
+    return max(str(getattr(script.module, OLDEST)) for script in scripts)
+
+
 def current(db: Database) -> str:
     """The store's revision; "" for an empty database."""
     with db.read() as connection:
@@ -66,17 +79,27 @@ def current(db: Database) -> str:
 
 
 def check(db: Database) -> None:
-    """Raise UserError with the mending command unless the store has exactly the revision that this syncd needs."""
+    """Raise UserError with the mending command unless the store has the revision that this syncd needs, or a newer one
+    that it may use as well."""
     if db.path is not None and not db.path.exists():
         raise errors.UserError(
             [errors.Problem("there is no state store yet", where=str(db.path), fix="run `syncd db upgrade`")]
         )
     found = current(db)
-    if found == HEAD:
+    if found == HEAD or serves(db, found):
         return
     _refuse_unknown(db, found)
     what = "is empty" if not found else f"has revision {found}, this syncd needs {HEAD}"
     raise errors.UserError([errors.Problem(f"the state store {what}", where=db.place, fix="run `syncd db upgrade`")])
+
+
+def serves(db: Database, found: str) -> bool:
+    """Whether a newer syncd made the store of this revision, but left it so that this one can use it."""
+    if found <= HEAD:
+        return False
+    with db.read() as connection:
+        made_for = connection.execute(sa.select(tables.meta.c.value).where(tables.meta.c.name == OLDEST)).scalar()
+    return made_for is not None and made_for <= HEAD
 
 
 def _refuse_unknown(db: Database, found: str) -> None:
@@ -109,8 +132,8 @@ def _refuse_foreign(db: Database) -> None:
 def upgrade(db: Database, *, now: datetime) -> tuple[str, str, Path | None]:
     """Bring the store to this syncd's revision: (old, new, the copy made before, SQLite only).
 
-    Raises UserError for a store that another process syncs with, one of a newer syncd, and a database that holds
-    anything else."""
+    A store that a newer syncd has left fit for this one stays as it is. Raises UserError for a store that another
+    process syncs with, one of a newer syncd that is not fit, and a database that holds anything else."""
     from alembic import command
 
     if db.path is not None:
@@ -118,6 +141,8 @@ def upgrade(db: Database, *, now: datetime) -> tuple[str, str, Path | None]:
     _refuse_foreign(db)
     db.lock()
     old = current(db)
+    if serves(db, old):
+        return old, old, None
     _refuse_unknown(db, old)
     saved = backup(db, now=now) if old and old != HEAD and db.path is not None else None
     with db.write("upgrade") as connection:
@@ -125,6 +150,8 @@ def upgrade(db: Database, *, now: datetime) -> tuple[str, str, Path | None]:
         connection.execute(
             db.insert(tables.meta).values(name="secret", value=secrets.token_hex(32)).on_conflict_do_nothing()
         )
+        connection.execute(sa.delete(tables.meta).where(tables.meta.c.name == OLDEST))
+        connection.execute(sa.insert(tables.meta).values(name=OLDEST, value=oldest()))
     return old, current(db), saved
 
 

@@ -32,6 +32,7 @@ def test_upgrade_refuses_a_database_of_somebody_else(bare: shops.Shop) -> None:
 def test_upgrade_explains_the_revision_of_a_newer_syncd(shop: shops.Shop) -> None:
     with closing(sqlite3.connect(shop.store)) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        connection.execute("UPDATE meta SET value = '9998' WHERE name = 'oldest'")
     ran = shop.syncd("db", "upgrade")
     assert ran.code == 2
     assert "revision 9999, which this syncd does not know: it is newer" in ran.err
