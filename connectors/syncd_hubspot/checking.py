@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from syncd.sdk import errors, protocol
 from syncd_hubspot.api import Api, NotThere, Refused
@@ -10,11 +11,12 @@ from syncd_hubspot.options import Options
 from syncd_hubspot.schema import Schema
 from syncd_hubspot.writing import problems as refusal_problems
 
-_STEP = "calls.key_property"
+# Of each activity: the label of its unique property, and the group that the property belongs to.
+_MADE = {"calls": ("VICIdial call id", "call"), "tasks": ("VICIdial callback id", "task")}
 
 
 class Checker:
-    """Looks, and makes the unique property."""
+    """Looks, and makes the unique properties."""
 
     def __init__(self, api: Api, schema: Schema, options: Options) -> None:
         self._api = api
@@ -36,9 +38,9 @@ class Checker:
             return [errors.Problem(str(error), "token", getattr(error, "fix", ""))]
         found += self._needs("object", lambda: self._api.get(self._api.objects(self._options.object), limit="1"))
         found += self._needs("object", lambda: self._write_right(self._options.object))
-        if self._options.calls is not None:
-            found += self._needs("calls", lambda: self._write_right("calls"))
-            found += self._needs("calls", self._key_property)
+        for kind, name in self._options.key_properties.items():
+            found += self._needs(kind, partial(self._write_right, kind))
+            found += self._needs(kind, partial(self._key_property, kind, name))
         return found
 
     def _needs(self, where: str, look: Callable[[], object]) -> list[errors.Problem]:
@@ -59,42 +61,47 @@ class Checker:
         except Refused:
             return
 
-    def _key_property(self) -> None:
-        if self._options.calls is None:
-            return
-        name = self._options.calls.key_property
-        definition = self._schema.properties("calls").get(name)
+    def _key_property(self, kind: str, name: str) -> None:
+        definition = self._schema.properties(kind).get(name)
         if definition is None:
-            problem = errors.Problem(f"calls have no property {name}", "calls.key_property", "run `syncd setup`")
+            problem = errors.Problem(f"{kind} have no property {name}", _option(kind), "run `syncd setup`")
             raise errors.UserError([problem])
         if not definition.get("hasUniqueValue"):
             what, fix = f"the property {name} does not have unique values", "name another, and run `syncd setup`"
-            raise errors.UserError([errors.Problem(what, "calls.key_property", fix)])
+            raise errors.UserError([errors.Problem(what, _option(kind), fix)])
 
     def missing(self) -> list[protocol.Step]:
         """See `protocol.SetsUp.missing`."""
-        if self._options.calls is None or self._options.calls.key_property in self._schema.properties("calls"):
-            return []
-        name = self._options.calls.key_property
-        return [protocol.Step(_STEP, f"make the property {name} of calls: single-line text with unique values")]
+        return [
+            protocol.Step(_option(kind), f"make the property {name} of {kind}: single-line text with unique values")
+            for kind, name in self._options.key_properties.items()
+            if name not in self._schema.properties(kind)
+        ]
 
     def set_up(self, step: protocol.Step) -> None:
         """See `protocol.SetsUp.set_up`."""
-        if step.id != _STEP or self._options.calls is None:
+        steps = {_option(kind): (kind, name) for kind, name in self._options.key_properties.items()}
+        if step.id not in steps:
             raise errors.Rejected([errors.Problem("no such step")])
+        kind, name = steps[step.id]
+        label, group = _MADE[kind]
         body = {
-            "name": self._options.calls.key_property,
-            "label": "VICIdial call id",
+            "name": name,
+            "label": label,
             "type": "string",
             "fieldType": "text",
-            "groupName": "call",
+            "groupName": group,
             "hasUniqueValue": True,
         }
         self._schema.forget()
         try:
-            self._api.write(self._api.properties("calls"), body)
+            self._api.write(self._api.properties(kind), body)
         except Refused as refusal:
             if refusal.body.get("category") != "OBJECT_ALREADY_EXISTS":
                 raise errors.Rejected(refusal_problems(refusal.body)) from None
         except (errors.Ambiguous, NotThere):
             raise errors.RetryLater("HubSpot does not say whether the property was made; run it again") from None
+
+
+def _option(kind: str) -> str:
+    return f"{kind}.key_property"

@@ -1,4 +1,4 @@
-"""HubSpot as a CRM: people out, their changes and their calls back."""
+"""HubSpot as a CRM: people out; their changes, calls and callbacks back."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from syncd_hubspot.writing import Writer
 
 
 class HubspotConnector:
-    """One portal; see `protocol.Connector`. Streams: "leads" (the configured object), "calls" (written)."""
+    """One portal; see `protocol.Connector`. Streams: "leads" (the configured object), "calls" and "tasks" (written)."""
 
     Options: ClassVar[type[BaseModel]] = settings.Options
     role: ClassVar[protocol.Role] = "crm"
@@ -46,14 +46,14 @@ class HubspotConnector:
                 find_lag_seconds=lag,
             )
         }
-        if self._options.calls is not None:
-            found["calls"] = records.StreamSpec(
+        for kind, key in self._options.key_properties.items():
+            found[kind] = records.StreamSpec(
                 readable=False,
                 writable=True,
                 batch_size=100,
                 find_lag_seconds=lag,
                 upserts=True,
-                key_field=self._options.calls.key_property,
+                key_field=key,
             )
         return found
 
@@ -75,13 +75,11 @@ class HubspotConnector:
 
     def fields(self, stream: str) -> Mapping[str, records.FieldInfo]:
         """The properties of the stream's object."""
-        if stream == "calls":
-            return {**self._schema.fields("calls"), **schema.PSEUDO}
-        return self._schema.fields(self._options.object)
+        return {**self._schema.fields(self._kind(stream)), **schema.PSEUDO.get(stream, {})}
 
     def check_values(self, stream: str, values: Mapping[str, Collection[str]]) -> list[errors.Problem]:
         """Whether the fixed owners and dispositions of a mapping are there."""
-        kind = "calls" if stream == "calls" else self._options.object
+        kind = self._kind(stream)
         found: list[errors.Problem] = []
         for name in sorted(values.keys() & {"hubspot_owner_id", "hs_call_disposition"}):
             for value in values[name]:
@@ -108,28 +106,30 @@ class HubspotConnector:
 
     def get(self, stream: str, ids: Sequence[str], fields: Sequence[str] = ()) -> list[records.Record]:
         """The records of these ids that exist."""
-        if stream == "calls":
-            return self._reader.calls(ids, self._call_names(fields), None)
-        return self._reader.get(ids, fields)
+        if stream == "leads":
+            return self._reader.get(ids, fields)
+        return self._reader.activities(stream, ids, self._names(stream, fields), None)
 
     def find(self, stream: str, key: records.SyncKey, near: records.Fields) -> list[records.Record]:
-        """The call of that key; people are never created, so none carries a key."""
-        if stream != "calls" or self._options.calls is None:
-            return []
-        return self._reader.calls([key.value], self._call_names(()), self._options.calls.key_property)
+        """The call or task of that key; people are never created, so none carries a key."""
+        name = self._options.key_properties.get(stream)
+        return [] if name is None else self._reader.activities(stream, [key.value], self._names(stream, ()), name)
 
-    def _call_names(self, fields: Sequence[str]) -> list[str]:
-        known = self._schema.properties("calls")
+    def _kind(self, stream: str) -> str:
+        return self._options.object if stream == "leads" else stream
+
+    def _names(self, stream: str, fields: Sequence[str]) -> list[str]:
+        known = self._schema.properties(stream)
         return [name for name in fields if name in known] or list(known)
 
     def write(self, stream: str, changes: Sequence[records.Change]) -> Sequence[records.Outcome]:
         """Apply the changes; one outcome per change, in order."""
-        return self._writer.calls(changes) if stream == "calls" else self._writer.leads(changes)
+        return self._writer.leads(changes) if stream == "leads" else self._writer.activities(stream, changes)
 
     def canonical(self, stream: str, fields: records.Fields) -> dict[str, str | None]:
         """What will be read back of these fields. An owner or disposition that is not there stays as it is: the write
         says what is wrong with it."""
-        kind = "calls" if stream == "calls" else self._options.object
+        kind = self._kind(stream)
         found: dict[str, str | None] = {}
         for name, value in fields.items():
             try:

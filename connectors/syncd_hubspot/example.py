@@ -7,13 +7,15 @@ the customer's own; HubSpot's standard ones are listed in its knowledge base, "H
 from syncd.sdk import protocol
 
 OPTIONS = """\
-# docs/hubspot.md lists the scopes of the service key; `syncd setup CLIENT` makes the property of calls.
+# docs/hubspot.md lists the scopes of the service key; `syncd setup CLIENT` makes both key properties.
 token: ${credential:hubspot_token}
 object: contacts  # or leads, or the type id or name of a custom object
 #portal: "1234567"  # then a key of another portal is refused
 requests_per_10_seconds: 100  # 190 with Professional and Enterprise; syncd keeps below it
 calls:
   key_property: vicidial_call_id  # has unique values: a call is never entered twice
+tasks:
+  key_property: vicidial_callback_id  # the same for callbacks
 """
 LEADS = """\
 # do_not_call (single checkbox) and, below, last_call (date and time) are properties that you make.
@@ -61,6 +63,17 @@ DNC = """\
 fields:
   do_not_call: {value: true}
 """
+CALLBACKS = """\
+fields:
+  record_id: crm_id  # no property: the contact that the task is shown with
+  hs_timestamp: due_at  # when it is due
+  hs_task_type: {value: CALL}
+  # No status says that it was called off (a deferred task stays open): the subject does.
+  hs_task_status: {from: state, map: {open: NOT_STARTED, done: COMPLETED, cancelled: COMPLETED}}
+  hs_task_subject: {from: state, map: {open: Call back, done: Called back, cancelled: Callback cancelled}}
+  hs_task_body: {from: comments, clear: true}
+  hubspot_owner_id: {from: user, agents: owner, clear: true}  # by the client's `agents`; else nobody's
+"""
 RECORDINGS = """\
 fields:
   hs_call_recording_url: recording_url  # HubSpot plays https only: see `recording_links` of the dialer
@@ -82,6 +95,7 @@ EXAMPLE = protocol.Example(
         "dispositions": DISPOSITIONS,
         "edits": EDITS,
         "dnc": DNC,
+        "callbacks": CALLBACKS,
         "recordings": RECORDINGS,
     },
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 
@@ -17,6 +19,18 @@ class Calls(BaseModel):
     )
 
 
+class Tasks(BaseModel):
+    """How tasks are kept apart."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    key_property: str = Field(
+        default="vicidial_callback_id",
+        pattern=r"^[a-z][a-z0-9_]*$",
+        description="Unique property of tasks that holds the callback's key; `syncd setup` makes it",
+    )
+
+
 class Options(BaseModel):
     """How to reach one HubSpot portal, and what of it is kept in step."""
 
@@ -29,6 +43,7 @@ class Options(BaseModel):
         description="What the people are: contacts, leads, or the type id or name of a custom object",
     )
     calls: Calls | None = Field(default=None, description="Write calls; leave it out to write none")
+    tasks: Tasks | None = Field(default=None, description="Write a task for each callback; leave it out to write none")
     portal: str | None = Field(
         default=None, pattern=r"^\d+$", description="The portal's id; `config check` says if the token is of another"
     )
@@ -53,6 +68,12 @@ class Options(BaseModel):
     read_seconds: float = Field(default=30.0, gt=0, description="How long an answer may take")
     find_lag_seconds: float = Field(default=120.0, ge=0, description="How much later a request may still be applied")
     ca_file: str | None = Field(default=None, description="File with the certificates to trust instead of the system's")
+
+    @property
+    def key_properties(self) -> Mapping[str, str]:
+        """Each activity that is written → its unique property."""
+        written = {"calls": self.calls, "tasks": self.tasks}
+        return {kind: one.key_property for kind, one in written.items() if one is not None}
 
     def identity(self) -> str:
         """Which portal and which people: another one needs another store."""

@@ -215,7 +215,9 @@ class Reader:
         modified = records.instant(stamp) if stamp else None
         return records.Record(str(one["id"]), fields, modified, deleted=bool(one.get("archived")))
 
-    def calls(self, values: Sequence[str], names: Sequence[str], key_property: str | None) -> list[records.Record]:
-        """Calls by id, or by the value of their unique property."""
-        found = [one for part in chunks(list(values)) for one in self.batch_read("calls", part, names, key_property)]
-        return [self._record("calls", one, "hs_lastmodifieddate") for one in found]
+    def activities(
+        self, kind: str, values: Sequence[str], names: Sequence[str], key_property: str | None
+    ) -> list[records.Record]:
+        """Calls or tasks by id, or by the value of their unique property."""
+        found = [one for part in chunks(list(values)) for one in self.batch_read(kind, part, names, key_property)]
+        return [self._record(kind, one, "hs_lastmodifieddate") for one in found]

@@ -10,10 +10,14 @@ from syncd_hubspot.api import Api, NotThere, Refused
 
 RECORD_ID = "record_id"
 SECONDS = "duration_seconds"
-PSEUDO = {
-    RECORD_ID: records.FieldInfo("text", label="id of the record that the call belongs to"),
-    SECONDS: records.FieldInfo("whole number", label="length in seconds; becomes hs_call_duration"),
+PSEUDO: Mapping[str, Mapping[str, records.FieldInfo]] = {
+    "calls": {
+        RECORD_ID: records.FieldInfo("text", label="id of the record that the call belongs to"),
+        SECONDS: records.FieldInfo("whole number", label="length in seconds; becomes hs_call_duration"),
+    },
+    "tasks": {RECORD_ID: records.FieldInfo("text", label="id of the record that the task belongs to")},
 }
+"""Fields of activities that are no properties."""
 _WORDS = {"datetime": "instant", "bool": "boolean", "string": "text", "phone_number": "text"}
 _OWNER = "hubspot_owner_id"
 _DISPOSITION = "hs_call_disposition"

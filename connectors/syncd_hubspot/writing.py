@@ -1,4 +1,4 @@
-"""Writes in batches of 100, each row with its own outcome; a call gets its default association afterwards.
+"""Writes in batches of 100, each row with its own outcome; a call or task gets its default association afterwards.
 
 Rows are matched by objectWriteTraceId. A batch that is refused whole (a portal's validation rules do that) is split
 until the refused row stands alone, so that the others are written.
@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from syncd.sdk import errors, records
 from syncd_hubspot.api import Api, NotThere, Refused
 from syncd_hubspot.options import Options
 from syncd_hubspot.reading import BATCH
-from syncd_hubspot.schema import RECORD_ID, SECONDS, Schema
+from syncd_hubspot.schema import PSEUDO, RECORD_ID, SECONDS, Schema
 
 Json = dict[str, Any]
+_ONE = {"calls": "call", "tasks": "task"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +40,16 @@ class Writer:
         """Update people."""
         return self._write(self._options.object, changes, self._lead)
 
-    def calls(self, changes: Sequence[records.Change]) -> list[records.Outcome]:
-        """Make or correct calls, then tie each to its record."""
-        outcomes = self._write("calls", changes, self._call)
+    def activities(self, kind: str, changes: Sequence[records.Change]) -> list[records.Outcome]:
+        """Make or correct calls or tasks, then tie each to its record."""
+        outcomes = self._write(kind, changes, partial(self._activity, kind))
         pairs = [
             (place, str(outcome.id), str(change.fields[RECORD_ID]))
             for place, (change, outcome) in enumerate(zip(changes, outcomes, strict=True))
             if outcome.error is None and change.fields.get(RECORD_ID)
         ]
         for start in range(0, len(pairs), BATCH):
-            self._associate(pairs[start : start + BATCH], outcomes)
+            self._associate(kind, pairs[start : start + BATCH], outcomes)
         return outcomes
 
     # rows
@@ -57,31 +59,29 @@ class Writer:
             raise errors.Rejected([errors.Problem(f"{change.kind} of a HubSpot record is not done by syncd")])
         return "update", {"id": change.id, "properties": self._properties(self._options.object, change.fields)}
 
-    def _call(self, change: records.Change) -> tuple[str, Json]:
+    def _activity(self, kind: str, change: records.Change) -> tuple[str, Json]:
         if change.kind == "remove":
-            raise errors.Rejected([errors.Problem("a call is not removed by syncd")])
-        properties = self._properties("calls", change.fields)
+            raise errors.Rejected([errors.Problem(f"{kind} are not removed by syncd")])
+        properties = self._properties(kind, change.fields)
         if change.kind == "update" and change.id is not None:
             return "update", {"id": change.id, "properties": properties}
         if not change.fields.get(RECORD_ID):
-            problem = errors.Problem("the call belongs to no record", RECORD_ID, f"map `{RECORD_ID}: crm_id`")
+            problem = errors.Problem(f"the {_ONE[kind]} belongs to no record", RECORD_ID, f"map `{RECORD_ID}: crm_id`")
             raise errors.Rejected([problem])
-        key = self._key_property()
+        key = self._options.key_properties.get(kind)
+        if key is None:
+            raise errors.Rejected([errors.Problem(f"{kind} are not configured", kind)])
         return "upsert", {"id": change.key.value, "idProperty": key, "properties": properties}
-
-    def _key_property(self) -> str:
-        if self._options.calls is None:
-            raise errors.Rejected([errors.Problem("calls are not configured", "calls")])
-        return self._options.calls.key_property
 
     def _properties(self, kind: str, fields: records.Fields) -> dict[str, str]:
         known = self._schema.properties(kind)
         found: dict[str, str] = {}
         problems: list[errors.Problem] = []
         for name, value in fields.items():
-            if kind == "calls" and name == RECORD_ID:
+            own = name in PSEUDO.get(kind, {})
+            if own and name == RECORD_ID:
                 continue
-            if kind == "calls" and name == SECONDS:
+            if own and name == SECONDS:
                 if value is not None and not value.isdecimal():
                     problems.append(errors.Problem("whole seconds are expected", SECONDS, "correct the mapping"))
                 else:
@@ -138,16 +138,18 @@ class Writer:
         except errors.SyncdError as failure:
             error = failure
         else:
-            self._settle(action, rows, answer or {}, outcomes)
+            self._settle(kind, action, rows, answer or {}, outcomes)
             return
         for row in rows:
             outcomes[row.place] = records.Outcome(error=error)
 
-    def _settle(self, action: str, rows: Sequence[_Row], answer: Json, outcomes: list[records.Outcome]) -> None:
+    def _settle(
+        self, kind: str, action: str, rows: Sequence[_Row], answer: Json, outcomes: list[records.Outcome]
+    ) -> None:
         """Match rows with results and errors: by trace id, else by id or by the unique property."""
         by_trace = {row.input["objectWriteTraceId"]: row for row in rows}
         by_id = {row.input["id"].casefold(): row for row in rows}
-        name = self._options.calls.key_property if action == "upsert" and self._options.calls else None
+        name = self._options.key_properties.get(kind) if action == "upsert" else None
         unclear = errors.Ambiguous("HubSpot does not say what became of the row")
         for row in rows:
             outcomes[row.place] = records.Outcome(error=unclear)
@@ -164,11 +166,12 @@ class Writer:
             if hit is not None:
                 outcomes[hit.place] = records.Outcome(hit.change.id if action == "update" else str(result["id"]))
 
-    def _associate(self, pairs: Sequence[tuple[int, str, str]], outcomes: list[records.Outcome]) -> None:
-        """Tie calls to their records; one that cannot be tied is not settled, and says why."""
-        inputs = [{"from": {"id": call}, "to": {"id": record}} for _, call, record in pairs]
-        path = self._api.associate("calls", self._options.object)
-        unclear = errors.Ambiguous("HubSpot does not say whether the call was tied to its record")
+    def _associate(self, kind: str, pairs: Sequence[tuple[int, str, str]], outcomes: list[records.Outcome]) -> None:
+        """Tie activities to their records; one that cannot be tied is not settled, and says why."""
+        inputs = [{"from": {"id": own}, "to": {"id": record}} for _, own, record in pairs]
+        path = self._api.associate(kind, self._options.object)
+        unclear = errors.Ambiguous(f"HubSpot does not say whether the {_ONE[kind]} was tied to its record")
+        gone = f"the record that the {_ONE[kind]} belongs to is gone"
         error: errors.SyncdError = unclear
         answer: Json = {}
         try:
@@ -176,21 +179,21 @@ class Writer:
         except (Refused, NotThere):
             if len(pairs) > 1:
                 half = len(pairs) // 2
-                self._associate(pairs[:half], outcomes)
-                self._associate(pairs[half:], outcomes)
+                self._associate(kind, pairs[:half], outcomes)
+                self._associate(kind, pairs[half:], outcomes)
                 return
-            error = errors.Missing("the record that the call belongs to is gone")
+            error = errors.Missing(gone)
         except errors.SyncdError as failure:
             error = failure
         tied = {str((one.get("from") or {}).get("id")) for one in answer.get("results") or ()}
         failed: dict[str, errors.SyncdError] = {}
         for one in answer.get("errors") or ():
             context = one.get("context") or {}
-            for call in context.get("fromObjectId") or ():
-                failed[str(call)] = row_error(one, gone="the record that the call belongs to is gone")
-        for place, call, _ in pairs:
-            if call not in tied or call in failed:
-                outcomes[place] = records.Outcome(error=failed.get(call, error))
+            for own in context.get("fromObjectId") or ():
+                failed[str(own)] = row_error(one, gone=gone)
+        for place, own, _ in pairs:
+            if own not in tied or own in failed:
+                outcomes[place] = records.Outcome(error=failed.get(own, error))
 
 
 def row_error(failure: Mapping[str, Any], *, gone: str = "the record is gone") -> errors.SyncdError:

@@ -15,7 +15,7 @@ def mount(app: cyclopts.App) -> None:
 
 
 def setup(client: str, /, *, yes: bool = False, session: sessions.Given) -> int:
-    """Make what syncd needs in a client's CRM and dialer, such as a unique property for calls.
+    """Make what syncd needs in a client's CRM and dialer, such as unique properties for calls and tasks.
 
     It shows what it will do and asks first. Exit code 1 if something remains to be done.
 

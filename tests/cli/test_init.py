@@ -156,6 +156,7 @@ def test_what_is_suggested_beside_the_chosen_pipelines_is_good_too(bare: shops.S
     suggested = rest.partition("suggests beside that:\n")[2].replace("\n  #", "\n  ").replace("  #", "  ", 1)
     systems = systems.replace("#agents:", "agents: {1001: ann@example.com}")
     systems = systems.replace("  #calls:", "  calls:\n    key_property: vicidial_call_id")
+    systems = systems.replace("  #tasks:", "  tasks:\n    key_property: vicidial_callback_id")
     path.write_text(f"{systems}pipelines:\n{suggested}", "utf-8")
     assert sorted(yaml.safe_load(path.read_text("utf-8"))["pipelines"]) == everything("hubspot")
     checked = bare.syncd("config", "check", "--offline", environ=environ(bare))

@@ -92,12 +92,7 @@ def opened(
 
 def key_property() -> dict[str, Any]:
     """A portal in which `syncd setup` has run."""
-    definition = {
-        "name": "vicidial_call_id",
-        "label": "VICIdial call id",
-        "type": "string",
-        "fieldType": "text",
-        "groupName": "call",
-        "hasUniqueValue": True,
-    }
-    return {"properties": {"calls": [definition]}}
+    text = {"type": "string", "fieldType": "text", "hasUniqueValue": True}
+    call = {"name": "vicidial_call_id", "label": "VICIdial call id", "groupName": "call", **text}
+    callback = {"name": "vicidial_callback_id", "label": "VICIdial callback id", "groupName": "task", **text}
+    return {"properties": {"calls": [call], "tasks": [callback]}}

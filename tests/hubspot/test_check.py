@@ -11,29 +11,38 @@ from syncd.simulators.hubspot import defaults
 from tests.hubspot.portal import key_property, opened
 
 
-def test_a_fresh_portal_lacks_only_the_unique_property_and_setup_makes_it() -> None:
-    with opened() as portal:
-        (problem,) = portal.connector.check()
-        assert "vicidial_call_id" in problem.what
-        assert "syncd setup" in problem.fix
-        (step,) = portal.connector.missing()
-        portal.connector.set_up(step)
-        portal.connector.set_up(step)
+def test_a_fresh_portal_lacks_only_the_unique_properties_and_setup_makes_them() -> None:
+    with opened(tasks={}) as portal:
+        problems = portal.connector.check()
+        assert [problem.what for problem in problems] == [
+            "calls have no property vicidial_call_id",
+            "tasks have no property vicidial_callback_id",
+        ]
+        assert [problem.where for problem in problems] == ["calls.key_property", "tasks.key_property"]
+        assert all("syncd setup" in problem.fix for problem in problems)
+        for step in portal.connector.missing():
+            portal.connector.set_up(step)
+            portal.connector.set_up(step)
         assert portal.connector.missing() == []
         assert portal.connector.check() == []
+        kinds = portal.sim.world.kinds
+        assert "vicidial_callback_id" not in kinds["calls"].properties
+        assert kinds["tasks"].properties["vicidial_callback_id"].unique
 
 
 def test_a_property_that_is_not_unique_is_named() -> None:
-    state = key_property()
-    state["properties"]["calls"][0]["hasUniqueValue"] = False
-    with opened(state) as portal:
-        (problem,) = portal.connector.check()
-        assert "does not have unique values" in problem.what
+    for kind in ("calls", "tasks"):
+        state = key_property()
+        state["properties"][kind][0]["hasUniqueValue"] = False
+        with opened(state, tasks={}) as portal:
+            (problem,) = portal.connector.check()
+            assert "does not have unique values" in problem.what
+            assert problem.where == f"{kind}.key_property"
 
 
 def test_a_missing_scope_is_named_and_nothing_is_changed() -> None:
     scopes = [scope for scope in defaults.SCOPES if scope != "crm.objects.contacts.write"]
-    with opened({**key_property(), "tokens": {"pat-sim": scopes}}) as portal:
+    with opened({**key_property(), "tokens": {"pat-sim": scopes}}, tasks={}) as portal:
         found = portal.connector.check()
         assert found
         assert all("crm.objects.contacts.write" in problem.what for problem in found)

@@ -18,8 +18,9 @@ from syncd_hubspot import HubspotConnector
 from syncd_hubspot.options import Options
 from tests.hubspot.portal import key_property
 
-_KINDS = {"leads": "contacts", "calls": "calls"}
-_TEXT = {"leads": "city", "calls": "hs_call_body"}
+_KINDS = {"leads": "contacts", "calls": "calls", "tasks": "tasks"}
+_TEXT = {"leads": "city", "calls": "hs_call_body", "tasks": "hs_task_body"}
+_KEYS = {"calls": "vicidial_call_id", "tasks": "vicidial_callback_id"}
 _FAULTS: Mapping[str, str] = {
     "401": "unauthorized",
     "403": "forbidden",
@@ -57,6 +58,13 @@ class Far:
             page_size=200,
         ),
         "calls": Stream(frozenset({"create", "update", "get", "delete"}), "hs_call_body", clear="hs_call_title"),
+        "tasks": Stream(
+            frozenset({"create", "update", "get", "delete"}),
+            "hs_task_body",
+            clear="hs_task_subject",
+            typed={"hs_timestamp": "2026-11-20T15:00:00Z", "hs_task_status": "COMPLETED"},
+            refused={"hs_task_status": "CANCELLED"},
+        ),
     }
     without: Mapping[str, str] = {
         "404": "a batch says it in a row",
@@ -70,7 +78,7 @@ class Far:
 
     def connector(self) -> protocol.Connector:
         options = {
-            "token": "pat-sim", "url": self._sim.url, "calls": {}, "requests_per_10_seconds": 100_000,
+            "token": "pat-sim", "url": self._sim.url, "calls": {}, "tasks": {}, "requests_per_10_seconds": 100_000,
             "searches_per_second": 1000, "read_seconds": 0.5, "archived_seconds": 0, "daily_reserve": 0,
         }  # fmt: skip
         return HubspotConnector(Options.model_validate(options), client="acme")
@@ -78,6 +86,9 @@ class Far:
     def sample(self, stream: str, number: int) -> dict[str, str | None]:
         if stream == "leads":
             return {"city": f"Town {number}", "firstname": "Ada"}
+        if stream == "tasks":
+            due = {"hs_timestamp": "2026-11-20T15:00:00Z", "hs_task_type": "CALL"}
+            return {"hs_task_body": f"promise {number}", "record_id": self._parent, **due}
         return {
             "hs_call_body": f"talk {number}", "hs_call_title": "A call", "hs_timestamp": "2026-11-20T15:00:00Z",
             "record_id": self._parent,
@@ -107,7 +118,7 @@ class Far:
         with self._sim.world.lock:
             items = self._sim.world.kinds[_KINDS[stream]].items
             return {
-                one.id: {name: one.properties.get(name) for name in (_TEXT[stream], "vicidial_call_id")}
+                one.id: {name: one.properties.get(name) for name in (_TEXT[stream], _KEYS.get(stream)) if name}
                 for one in items.values()
                 if one.archived_at is None and one.id not in self._own
             }

@@ -19,6 +19,11 @@ def call(key: str, record_id: str, **fields: str | None) -> records.Change:
     return records.Change("create", records.SyncKey(key), None, made)
 
 
+def callback(key: str, record_id: str, **fields: str | None) -> records.Change:
+    made = {"hs_timestamp": START, "hs_task_type": "CALL", "record_id": record_id, **fields}
+    return records.Change("create", records.SyncKey(key), None, made)
+
+
 def classes(outcomes: object) -> list[type[errors.SyncdError] | None]:
     assert isinstance(outcomes, list)
     return [None if one.error is None else type(one.error) for one in outcomes]
@@ -97,6 +102,56 @@ def test_a_call_that_cannot_be_tied_says_so_and_the_others_are_tied() -> None:
         outcomes = portal.connector.write("calls", [call("k1", gone), call("k2", here), call("k3", "")])
         assert classes(outcomes) == [errors.Missing, None, errors.Rejected]
         assert [row[3] for row in associations(portal)] == [here]
+
+
+@pytest.mark.parametrize("version", ["v3", "2026-03"])
+def test_a_callback_sent_twice_is_one_task_tied_to_one_record_and_is_corrected_in_place(version: str) -> None:
+    with opened(key_property(), tasks={}, api_version=version) as portal:
+        (one,) = portal.add({})
+        change = callback("7-20261120150000", one, hubspot_owner_id="Agent@Example.com", hs_task_status="NOT_STARTED")
+        portal.door.sim("faults", spec="reset_after@2")  # the tie
+        assert classes(portal.connector.write("tasks", [change])) == [errors.Ambiguous]
+        (made,) = portal.connector.write("tasks", [change])
+        assert made.id
+        ended = {"hs_task_status": "COMPLETED", "hubspot_owner_id": None, "hs_timestamp": "2026-12-24T09:30:00Z"}
+        (told,) = portal.connector.write("tasks", [records.Change("update", change.key, made.id, ended)])
+        assert (told.id, told.error) == (made.id, None)
+        (stored,) = portal.objects("tasks").values()
+        assert stored["vicidial_callback_id"] == change.key.value
+        assert stored["hs_timestamp"] == "2026-12-24T09:30:00.000Z"
+        assert (stored["hs_task_status"], "hubspot_owner_id" in stored) == ("COMPLETED", False)
+        assert associations(portal) == [["tasks", made.id, "contacts", one]]
+        assert portal.objects("calls") == {}
+
+
+def test_a_call_and_a_callback_of_one_key_are_told_apart() -> None:
+    with opened(key_property(), tasks={}) as portal:
+        (one,) = portal.add({})
+        (called,) = portal.connector.write("calls", [call("k1", one)])
+        (promised,) = portal.connector.write("tasks", [callback("k1", one)])
+        key = records.SyncKey("k1")
+        for stream, outcome in (("calls", called), ("tasks", promised)):
+            assert [found.id for found in portal.connector.find(stream, key, {})] == [outcome.id]
+        assert portal.connector.get("calls", [str(promised.id)]) == []
+        assert portal.connector.get("tasks", [str(called.id)]) == []
+
+
+@pytest.mark.parametrize("kind", ["leads", "p_patients"])
+def test_a_callback_is_tied_to_a_lead_or_a_custom_object(kind: str) -> None:
+    with opened(key_property(), tasks={}, object=kind) as portal:
+        here, gone = portal.add({}, {}, kind=kind)
+        portal.door.sim("archive", type=kind, id=gone)
+        outcomes = portal.connector.write("tasks", [callback("k1", gone), callback("k2", here), callback("k3", "")])
+        assert classes(outcomes) == [errors.Missing, None, errors.Rejected]
+        assert [row[2:] for row in associations(portal)] == [[kind, here]]
+
+
+def test_without_tasks_in_the_configuration_there_is_no_such_stream_and_nothing_is_written() -> None:
+    with opened(key_property()) as portal:
+        (one,) = portal.add({})
+        assert "tasks" not in portal.connector.streams
+        assert classes(portal.connector.write("tasks", [callback("k1", one)])) == [errors.Rejected]
+        assert portal.objects("tasks") == {}
 
 
 def test_owners_and_dispositions_are_looked_up_and_unknown_ones_hold_the_call() -> None:

@@ -167,6 +167,26 @@ def test_an_upsert_by_a_unique_property_makes_one_call() -> None:
         assert made[0]["id"] == made[1]["id"]
 
 
+@pytest.mark.parametrize(
+    ("fields", "complaint"),
+    [
+        ({"hs_task_subject": "Call back"}, "hs_timestamp is required"),
+        ({"hs_timestamp": ""}, "hs_timestamp is required"),
+        ({"hs_timestamp": "tomorrow"}, "not a valid long"),
+        ({"hs_timestamp": "1", "hs_task_status": "CANCELLED"}, "allowed options"),
+        ({"hs_timestamp": "1", "hs_task_type": "VISIT"}, "allowed options"),
+        ({"hs_timestamp": "1", "hubspot_owner_id": "1"}, "allowed options"),
+        ({"hs_timestamp": "1", "hs_call_title": "of calls only"}, "does not exist"),
+    ],
+)
+def test_a_task_that_the_real_one_refuses_is_refused(fields: dict[str, str], complaint: str) -> None:
+    with hubspot.serve() as sim:
+        body = {"inputs": [{"properties": fields, "objectWriteTraceId": "0"}]}
+        status, answer = ask(sim, "POST", "/crm/objects/2026-03/0-27/batch/create", body)
+        assert (status, complaint in str(answer["errors"][0])) == (207, True)
+        assert Door(sim.url).sim("world")["counts"]["tasks"] == 0
+
+
 def test_archived_and_merged_objects_leave_and_a_loser_s_id_leads_to_the_winner() -> None:
     with hubspot.serve() as sim:
         winner, loser, gone = add(sim, {"city": "Tampa"}, {"phone": "1"}, {})

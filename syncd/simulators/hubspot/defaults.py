@@ -24,11 +24,15 @@ DISPOSITIONS = {
 }
 OWNERS = ({"id": "77001", "email": "agent@example.com", "firstName": "Ada", "lastName": "Agent", "archived": False},)
 _LEAD_STATUS = ("NEW", "OPEN", "IN_PROGRESS", "CONNECTED", "UNQUALIFIED", "ATTEMPTED_TO_CONTACT", "BAD_TIMING")
+# Activities need the time they are about; (activity, object) → the type of their default association.
+ACTIVITIES = ("calls", "tasks")
+ASSOCIATIONS = {("calls", "contacts"): 194, ("tasks", "contacts"): 204}
 # name → (type id, property of the last change)
 TYPES = {
     "contacts": ("0-1", "lastmodifieddate"),
     "leads": ("0-136", "hs_lastmodifieddate"),
     "calls": ("0-48", "hs_lastmodifieddate"),
+    "tasks": ("0-27", "hs_lastmodifieddate"),
     "p_patients": ("2-4711", "hs_lastmodifieddate"),
 }
 
@@ -51,7 +55,8 @@ def _own(modified: str, created: str, group: str) -> list[Property]:
 
 def properties(name: str) -> dict[str, Property]:
     """The properties that a type of a fresh portal has."""
-    group = {"contacts": "contactinformation", "calls": "call", "leads": "lead"}.get(name, "patients")
+    groups = {"contacts": "contactinformation", "calls": "call", "tasks": "task", "leads": "lead"}
+    group = groups.get(name, "patients")
     created = "createdate" if name == "contacts" else "hs_createdate"
     made = _own(TYPES[name][1], created, group)
     match name:
@@ -86,6 +91,17 @@ def properties(name: str) -> dict[str, Property]:
                 Property(
                     "hs_call_source", "enumeration", "select", group=group, options=("INTEGRATIONS_PLATFORM", "CALLER")
                 ),
+            ]  # fmt: skip
+        case "tasks":
+            made += text("hs_task_subject", "hs_task_body", group=group)
+            made += [
+                Property("hs_timestamp", "datetime", "date", group=group),
+                Property(
+                    "hs_task_status", "enumeration", "select", group=group,
+                    options=("NOT_STARTED", "IN_PROGRESS", "WAITING", "COMPLETED", "DEFERRED"),
+                ),
+                Property("hs_task_type", "enumeration", "select", group=group, options=("EMAIL", "CALL", "TODO")),
+                Property("hs_task_priority", "enumeration", "select", group=group, options=("LOW", "MEDIUM", "HIGH")),
             ]  # fmt: skip
         case "leads":
             made += text("hs_lead_name", "phone", group=group)

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from . import filters, refusals
+from . import defaults, filters, refusals
 from .properties import stamp
 from .world import Item, Kind, World
 
@@ -205,7 +205,7 @@ def _read(world: World, kind: Kind, one: Json, whole: Json) -> Json:
 
 def _create(world: World, kind: Kind, one: Json, _: Json) -> Json:
     stored = world.check(kind, one.get("properties"), None)
-    if kind.name == "calls" and "hs_timestamp" not in stored:
+    if kind.name in defaults.ACTIVITIES and not stored.get("hs_timestamp"):
         raise refusals.invalid("hs_timestamp is required", "REQUIRED_FIELD", propertyName=["hs_timestamp"])
     world.api_adds += 1
     return shown(kind, world.insert(kind, stored), list(stored))
@@ -266,7 +266,8 @@ def associate(world: World, kind: Kind, other: Kind, pairs: Sequence[tuple[str, 
             continue
         winners = [end.id for end in ends if end is not None]
         world.associations.add((kind.name, winners[0], other.name, winners[1]))
-        results.append({"from": {"id": first}, "to": {"id": second}, "associationSpec": {"associationTypeId": 194}})
+        type_id = defaults.ASSOCIATIONS.get((kind.name, other.name))
+        results.append({"from": {"id": first}, "to": {"id": second}, "associationSpec": {"associationTypeId": type_id}})
     if errors:
         return Reply(207, {"status": "COMPLETE", "results": results, "numErrors": len(errors), "errors": errors})
     return Reply(200, {"status": "COMPLETE", "results": results})

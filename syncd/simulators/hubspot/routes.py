@@ -46,7 +46,7 @@ def scopes(right: str, kind: str) -> tuple[str, ...]:
             return ("crm.schemas.contacts.write",)
         case "" | "any":
             return ()
-        case _ if kind in ("calls", "0-48", "contacts", "0-1"):
+        case _ if kind in ("calls", "0-48", "tasks", "0-27", "contacts", "0-1"):
             return (f"crm.objects.contacts.{right}",)
         case _ if kind in ("leads", "0-136"):
             return (f"crm.objects.leads.{right}",)

@@ -55,6 +55,10 @@ class World:
         self.kinds: dict[str, Kind] = {}
         for name, (type_id, modified_name) in defaults.TYPES.items():
             self.kinds[name] = Kind(name, type_id, modified_name, defaults.properties(name))
+        owners = tuple(str(owner["id"]) for owner in self.owners)
+        for kind in self.kinds.values():
+            known = kind.properties["hubspot_owner_id"]
+            kind.properties[known.name] = dataclasses.replace(known, options=owners)
         for name, given in state.get("properties", {}).items():
             self.kinds[name].properties.update(by_name([read(one) for one in given]))
         for rule in state.get("rules", ()):
