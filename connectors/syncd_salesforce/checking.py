@@ -1,4 +1,4 @@
-"""What `config check` finds: login, object, the external id field, API usage. Changes nothing."""
+"""What `config check` finds: login, object, the external id fields, API usage. Changes nothing."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from collections.abc import Collection, Iterator, Mapping
 
 from syncd.sdk import errors
 from syncd.sdk.errors import Problem
+from syncd.sdk.records import KEY_LENGTH
 from syncd_salesforce.api import Api
 from syncd_salesforce.objects import Objects, select
 from syncd_salesforce.options import SalesforceOptions
 from syncd_salesforce.reading import Reader
+from syncd_salesforce.tasks import planted
 from syncd_salesforce.writing import Writer
 
 _OLD = {
@@ -24,7 +26,7 @@ def run(api: Api, objects: Objects, reader: Reader, options: SalesforceOptions) 
     if options.login in _OLD:
         fix = "use client credentials (client_id, client_secret) or JWT (client_id, username, private_key_file)"
         found.append(Problem(_OLD[options.login], "password", fix, fatal=False))
-    for look in (_object, _condition, _key, _usage):
+    for look in (_object, _condition, _keys, _usage):
         try:
             found += look(api, objects, reader, options)
         except errors.AuthFailed as error:
@@ -53,20 +55,23 @@ def _condition(api: Api, objects: Objects, reader: Reader, options: SalesforceOp
             yield Problem(f"Salesforce does not take the condition: {error.problems[0].what}", "where")
 
 
-def _key(api: Api, objects: Objects, reader: Reader, options: SalesforceOptions) -> Iterator[Problem]:
-    name = options.calls.key_field
-    if name is None:
-        return
-    field = objects.fields("Task", (name,)).get(name)
-    fix = "an administrator makes it on Activity: text 40, External ID, Unique, and lets the user edit it"
-    if field is None or not field.external_id:
-        yield Problem(f"Task has no external id field {name}", "calls.key_field", fix)
-    elif not field.createable or not field.updateable:
-        yield Problem(f"the user may not write Task.{name}", "calls.key_field", fix)
-    elif not field.unique:
-        yield Problem(
-            f"Task.{name} is not unique", "calls.key_field", "tick Unique where the org offers it", fatal=False
-        )
+def _keys(api: Api, objects: Objects, reader: Reader, options: SalesforceOptions) -> Iterator[Problem]:
+    used: dict[str, list[str]] = {}
+    for stream in ("calls", "tasks"):
+        if (name := options.external_id(stream)) is not None:
+            used.setdefault(name, []).append(stream)
+    for name, streams in used.items():
+        field, where = objects.fields("Task", (name,)).get(name), f"{streams[0]}.key_field"
+        longest = max(len(planted(stream, "")) for stream in streams) + KEY_LENGTH
+        fix = "an administrator makes it on Activity: text 40, External ID, Unique, and lets the user edit it"
+        if field is None or not field.external_id:
+            yield Problem(f"Task has no external id field {name}", where, fix)
+        elif not field.createable or not field.updateable:
+            yield Problem(f"the user may not write Task.{name}", where, fix)
+        elif field.length < longest:
+            yield Problem(f"Task.{name} has room for {field.length} characters, a key may have {longest}", where, fix)
+        elif not field.unique:
+            yield Problem(f"Task.{name} is not unique", where, "tick Unique where the org offers it", fatal=False)
 
 
 def _usage(api: Api, objects: Objects, reader: Reader, options: SalesforceOptions) -> Iterator[Problem]:

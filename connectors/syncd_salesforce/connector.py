@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from syncd.sdk import errors, protocol
 from syncd.sdk.records import Change, Cursor, FieldInfo, Fields, Outcome, Page, Record, StreamSpec, SyncKey
-from syncd_salesforce import budget, checking, example, objects
+from syncd_salesforce import budget, checking, example, objects, tasks
 from syncd_salesforce.api import Api
 from syncd_salesforce.options import SalesforceOptions
 from syncd_salesforce.reading import Reader
@@ -18,7 +18,8 @@ from syncd_salesforce.writing import ROWS, Writer
 
 
 class SalesforceConnector:
-    """A Salesforce org as a CRM: `leads` are records that are read and updated, `calls` are Tasks."""
+    """A Salesforce org as a CRM: `leads` are records that are read and updated, `calls` and `tasks` (callbacks) are
+    Tasks."""
 
     Options: ClassVar[type[BaseModel]] = SalesforceOptions
     role: ClassVar[protocol.Role] = "crm"
@@ -28,22 +29,28 @@ class SalesforceConnector:
         self.client = client
         self._options = options
         self._api = Api(options)
-        self._objects = objects.Objects(self._api)
+        self._objects = objects.Objects(self._api, options.time_zone)
         self._reader = Reader(self._api, self._objects, options)
+        self._tasks = tasks.Tasks(self._reader, self._objects, options)
         self._writer = Writer(self._api, self._objects, self._reader, options)
 
     @property
     def streams(self) -> Mapping[str, StreamSpec]:
-        """`leads` and `calls`; calls are upserts where an external id field is configured."""
-        key = self._options.calls.key_field
-        return {
+        """`leads`, `calls` and `tasks`; the latter two are upserts where an external id field is configured."""
+        found = {
             "leads": StreamSpec(
                 writable=True, batch_size=ROWS, overlaps=((0.0, self._options.overlap_seconds),), deletes="flag"
-            ),
-            "calls": StreamSpec(
-                readable=False, writable=True, batch_size=ROWS, upserts=key is not None, key_field=key or "CallObject"
-            ),
+            )
         }
+        for stream in ("calls", "tasks"):
+            found[stream] = StreamSpec(
+                readable=False,
+                writable=True,
+                batch_size=ROWS,
+                upserts=self._options.external_id(stream) is not None,
+                key_field=self._options.key_field(stream),
+            )
+        return found
 
     def clock(self) -> datetime:
         """The server's time. Raises RetryLater."""
@@ -69,19 +76,16 @@ class SalesforceConnector:
         with budget.urgent():
             if stream == "leads":
                 return self._reader.get(ids, fields)
-            return self._tasks(f"Id IN ({', '.join(map(objects.quoted, ids))})", fields) if ids else []
+            return self._tasks.get(stream, ids, fields)
 
     def find(self, stream: str, key: SyncKey, near: Fields) -> list[Record]:
         """The Tasks with that key. Leads are never created here, so none carries a key."""
         del near  # the key itself is the way in
-        if stream == "leads":
-            return []
-        field = self._options.calls.key_field or "CallObject"
-        return self._tasks(f"{field} = {objects.quoted(key.value)}", [field])
+        return [] if stream == "leads" else self._tasks.find(stream, key.value)
 
     def write(self, stream: str, changes: Sequence[Change]) -> Sequence[Outcome]:
-        """Update leads, or write calls; one outcome per change, in order. Raises LeaseLost."""
-        return self._writer.leads(changes) if stream == "leads" else self._writer.calls(changes)
+        """Update leads, or write calls or tasks; one outcome per change, in order. Raises LeaseLost."""
+        return self._writer.leads(changes) if stream == "leads" else self._writer.tasks(stream, changes)
 
     def canonical(self, stream: str, fields: Fields) -> dict[str, str | None]:
         """The fields as Salesforce will hold them; what it will refuse stays as it is."""
@@ -105,8 +109,3 @@ class SalesforceConnector:
 
     def _object(self, stream: str) -> str:
         return self._options.object if stream == "leads" else "Task"
-
-    def _tasks(self, condition: str, fields: Sequence[str]) -> list[Record]:
-        columns = list(dict.fromkeys(["Id", *fields]))
-        rows = self._reader.query(objects.select(columns, "Task", condition))
-        return [Record(row["Id"], {name: objects.reader(name)(row) for name in fields}) for row in rows]

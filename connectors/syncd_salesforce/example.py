@@ -17,6 +17,9 @@ client_secret: ${credential:salesforce_client_secret}
 object: Lead
 calls:
   key_field: Syncd_Call__c  # external id made on Activity: a call is never entered twice
+tasks:
+  key_field: Syncd_Call__c  # for callbacks; the same field will do
+time_zone: America/New_York  # of days: a callback is due on its day there
 """
 LEADS = """\
 opt_out: {DoNotCall: true}  # taken out of dialling before anything else is done
@@ -40,7 +43,7 @@ fields:
   CallDurationInSeconds: length_in_sec
   CallDisposition: status
   CallType: {from: leg, map: {out: Outbound, in: Inbound}}
-  ActivityDate: call_date  # its day in UTC
+  ActivityDate: call_date  # its day, in `time_zone`
   OwnerId: {from: user, agents: owner}  # by the client's `agents`; else the user that syncd logs in as
 """
 DISPOSITIONS = """\
@@ -59,6 +62,18 @@ fields:
 DNC = """\
 fields:
   DoNotCall: {value: true}
+"""
+CALLBACKS = """\
+fields:
+  WhoId: crm_id  # the lead that is to be called back, or its contact once it is converted
+  # No standard status says that it was called off (a deferred Task stays open): the subject does.
+  Status: {from: state, map: {open: Not Started, done: Completed, cancelled: Completed}}
+  Subject: {from: state, map: {open: Call back, done: Called back, cancelled: Callback cancelled}}
+  Description: {from: comments, clear: true}
+  ActivityDate: due_at  # its day, in `time_zone`
+  ReminderDateTime: due_at  # the owner is reminded at that time
+  IsReminderSet: {from: state, map: {open: true, done: false, cancelled: false}}
+  OwnerId: {from: user, agents: owner}  # by the client's `agents`; else the user that syncd logs in as
 """
 RECORDINGS = """\
 fields:
@@ -81,6 +96,8 @@ EXAMPLE = protocol.Example(
         "dispositions": DISPOSITIONS,
         "edits": EDITS,
         "dnc": DNC,
+        "callbacks": CALLBACKS,
         "recordings": RECORDINGS,
     },
+    needs={"tasks": ("time_zone",)},
 )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from syncd.sdk import errors, records
 from syncd.sdk.records import FieldInfo
@@ -31,6 +32,7 @@ class Field:
     unique: bool
     values: tuple[str, ...]  # only where restricted
     label: str
+    zone: ZoneInfo  # of days
 
     @property
     def info(self) -> FieldInfo:
@@ -60,8 +62,9 @@ class Field:
             return records.instant(text.strip()).isoformat()
         if self.type == "date":
             text = text.strip()
-            # a call's start is an instant; its day is the one in UTC
-            return date.fromisoformat(text).isoformat() if len(text) <= 10 else records.instant(text).date().isoformat()
+            if len(text) <= 10:
+                return date.fromisoformat(text).isoformat()
+            return records.instant(text).astimezone(self.zone).date().isoformat()
         return text
 
     def stored(self, text: str | None) -> str | None:
@@ -109,8 +112,8 @@ def select(columns: Iterable[str], name: str, where: str, after: str = "") -> st
 class Objects:
     """The org's objects, each asked for once."""
 
-    def __init__(self, api: Api) -> None:
-        self._api = api
+    def __init__(self, api: Api, zone: str) -> None:
+        self._api, self._zone = api, ZoneInfo(zone)
         self._known: dict[str, dict[str, Field]] = {}
 
     def fields(self, name: str, needed: Mapping[str, object] | tuple[str, ...] = ()) -> dict[str, Field]:
@@ -123,11 +126,11 @@ class Objects:
             except errors.UserError:
                 what = f"there is no object {name}, or the user may not see it"
                 raise errors.UserError([errors.Problem(what, "object")]) from None
-            found = self._known[name] = {one["name"]: _field(one) for one in told["fields"]}
+            found = self._known[name] = {one["name"]: _field(one, self._zone) for one in told["fields"]}
         return found
 
 
-def _field(told: Mapping[str, Any]) -> Field:
+def _field(told: Mapping[str, Any], zone: ZoneInfo) -> Field:
     active = tuple(one["value"] for one in told.get("picklistValues") or () if one.get("active", True))
     return Field(
         told["name"],
@@ -140,6 +143,7 @@ def _field(told: Mapping[str, Any]) -> Field:
         bool(told.get("unique")),
         active if told.get("restrictedPicklist") else (),
         str(told.get("label") or ""),
+        zone,
     )
 
 

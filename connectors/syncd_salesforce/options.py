@@ -1,4 +1,5 @@
-"""What the customer says about the org: address, login, the object that is dialled, where calls go, limits."""
+"""What the customer says about the org: address, login, the object that is dialled, where calls and callbacks go,
+limits."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, field_validator, model_validator
 
@@ -25,6 +27,19 @@ class CallsOptions(BaseModel):
     )
     subject: str = Field(default="Call", max_length=255, description="Subject of a Task where none is mapped")
     status: str = Field(default="Completed", description="Status of a Task where none is mapped")
+
+
+class TasksOptions(BaseModel):
+    """How a callback becomes a Task."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    key_field: Name | None = Field(
+        default=None,
+        description="External id field of Task for the callback's key; may be that of calls. Without it the key is put "
+        "into CallObject and looked up before a callback is sent again",
+    )
+    subject: str = Field(default="Callback", max_length=255, description="Subject of a Task where none is mapped")
 
 
 class SalesforceOptions(BaseModel):
@@ -57,6 +72,12 @@ class SalesforceOptions(BaseModel):
         description="For converted leads: lead field → contact field, where the two have different names",
     )
     calls: CallsOptions = Field(default_factory=CallsOptions, description="How calls become Tasks")
+    tasks: TasksOptions = Field(default_factory=TasksOptions, description="How callbacks become Tasks")
+    time_zone: str = Field(
+        default="UTC",
+        description="Time zone of days, for example America/New_York: an instant that is mapped to a date "
+        "(ActivityDate) becomes its day there",
+    )
     overlap_seconds: float = Field(
         default=600.0, ge=0, description="How far each run reads back, for changes that were committed late"
     )
@@ -81,6 +102,15 @@ class SalesforceOptions(BaseModel):
             raise ValueError("write it like https://acme.my.salesforce.com, without a user")
         return f"{parts.scheme}://{parts.netloc}"
 
+    @field_validator("time_zone")
+    @classmethod
+    def _zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (KeyError, ValueError, OSError):
+            raise ValueError(f"unknown time zone {value!r}; use a name like America/New_York") from None
+        return value
+
     @field_validator("where")
     @classmethod
     def _condition(cls, value: str | None) -> str | None:
@@ -95,6 +125,14 @@ class SalesforceOptions(BaseModel):
     def _has_a_login(self) -> SalesforceOptions:
         _ = self.login
         return self
+
+    def key_field(self, stream: str) -> str:
+        """The field of Task that holds the keys of "calls" or "tasks"."""
+        return self.external_id(stream) or "CallObject"
+
+    def external_id(self, stream: str) -> str | None:
+        """The same, if it is an external id field."""
+        return (self.calls if stream == "calls" else self.tasks).key_field
 
     @property
     def login(self) -> Login:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from syncd.sdk import errors
@@ -18,19 +19,22 @@ from syncd_salesforce.api import Api
 from syncd_salesforce.objects import Objects, select
 from syncd_salesforce.options import SalesforceOptions
 from syncd_salesforce.reading import Reader
+from syncd_salesforce.tasks import planted
 
 ROWS = 200
 
 
 @dataclass(slots=True)
 class _Row:
-    """One change on its way. `parent`: the record that Salesforce locks for it."""
+    """One change on its way. `parent`: the record that Salesforce locks for it; `external_id`: the field by which it is
+    upserted."""
 
     place: int
     change: Change
     body: dict[str, Any] = field(default_factory=dict)
     object: str = ""
     parent: str = ""
+    external_id: str | None = None
 
 
 class Writer:
@@ -44,9 +48,9 @@ class Writer:
         """Update records of the configured object."""
         return self._all(changes, self._lead, self._lead_converted)
 
-    def calls(self, changes: Sequence[Change]) -> list[Outcome]:
-        """Create or correct Tasks."""
-        return self._all(changes, self._task, self._task_converted)
+    def tasks(self, stream: str, changes: Sequence[Change]) -> list[Outcome]:
+        """Create or correct the Tasks of "calls" or "tasks"."""
+        return self._all(changes, partial(self._task, stream), self._task_converted)
 
     def _all(
         self,
@@ -118,8 +122,9 @@ class Writer:
     def _door(self, row: _Row) -> tuple[str, str]:
         if "id" in row.body:
             return "PATCH", "composite/sobjects"
-        key = self._options.calls.key_field
-        return ("PATCH", f"composite/sobjects/{row.object}/{key}") if key else ("POST", "composite/sobjects")
+        if row.external_id is None:
+            return "POST", "composite/sobjects"
+        return "PATCH", f"composite/sobjects/{row.object}/{row.external_id}"
 
     def _collection(self, method: str, path: str, batch: list[_Row], outcomes: dict[int, Outcome]) -> list[_Row]:
         records = [{"attributes": {"type": row.object}, **row.body} for row in batch]
@@ -195,17 +200,20 @@ class Writer:
             row.object, row.parent = "Contact", contact
         return refused
 
-    # calls
+    # calls and callbacks
 
-    def _task(self, row: _Row) -> None:
-        change, calls = row.change, self._options.calls
+    def _task(self, stream: str, row: _Row) -> None:
+        change, options = row.change, self._options
         if change.kind == "remove":
-            raise errors.Rejected([errors.Problem("calls are never removed", "Task")])
+            raise errors.Rejected([errors.Problem(f"{stream} are never removed", "Task")])
         creating = change.kind == "create"
         body = self._values("Task", change.fields, creating=creating)
         if creating:
-            given = {"Subject": calls.subject, "Status": calls.status, "TaskSubtype": "Call"}
-            body = {**given, **body, calls.key_field or "CallObject": change.key.value}
+            given = {"Subject": options.tasks.subject}
+            if stream == "calls":
+                given = {"Subject": options.calls.subject, "Status": options.calls.status, "TaskSubtype": "Call"}
+            body = {**given, **body, options.key_field(stream): planted(stream, change.key.value)}
+            row.external_id = options.external_id(stream)
         else:
             body["id"] = change.id
         row.object, row.body, row.parent = "Task", body, str(body.get("WhoId") or change.id or "")

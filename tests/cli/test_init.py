@@ -100,7 +100,7 @@ def far_side(bare: shops.Shop, crm: str) -> Iterator[dict[str, str]]:
         user = {"Name": "Ann", "Username": "agent@acme.test", "Email": "agent@example.com"}
         with salesforce.serve({"records": {"User": [user]}}) as org:
             secrets = {"client_id": logins.APP["id"], "client_secret": logins.APP["secret"]}
-            yield {"crm.url": org.url, **_put(bare, secrets)}
+            yield {"crm.url": org.url, "crm.time_zone": "America/New_York", **_put(bare, secrets)}
 
 
 def _put(bare: shops.Shop, secrets: Mapping[str, str]) -> dict[str, str]:
@@ -327,7 +327,11 @@ def test_on_a_terminal_hubspot_and_salesforce_are_asked_for_little(bare: shops.S
                 screen,
                 ("The client's name", "beta"),
                 ("Which pipelines", ""),
-                *([("My Domain address", said["crm.url"])] if crm == "salesforce" else []),
+                *(
+                    [("My Domain address", said["crm.url"]), ("Time zone of days", "America/New_York")]
+                    if crm == "salesforce"
+                    else []
+                ),
                 ("Address of the VICIdial", bare.sim.url),
                 ("API user", "6666"),
                 ("Time zone of the server", "America/New_York"),

@@ -10,6 +10,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -169,7 +170,7 @@ def test_salesforce(site: Site) -> None:
             "CallDisposition": "DNC",
             "CallType": "Outbound",
             "Recording_URL__c": RECORDING,
-            "ActivityDate": booked.at.date().isoformat(),
+            "ActivityDate": booked.at.astimezone(ZoneInfo("America/New_York")).date().isoformat(),
         }
         assert {name: task[name] for name in told} == told
         lead = org.world.rows["Lead"][first]

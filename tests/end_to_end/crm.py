@@ -16,6 +16,7 @@ Options = Mapping[str, object]
 Row = dict[str, Any]
 READ_SECONDS = 0.5  # how long syncd waits for an answer; a fault of the same kind takes longer
 STATUSES = {"SALE": "sold", "NI": "not interested", "NA": "no answer", "CALLBK": "call back", "DNC": "do not call"}
+OWNERS = ("ann@example.com", "bob@example.com")  # people who work in a CRM that knows its users
 STATUS: Options = {"from": "status", "map": STATUSES}
 OPTED_OUT: Options = {"rules": [{"when": {"status": "DNC"}, "value": "true"}]}
 

@@ -28,9 +28,11 @@ _UNTOUCHED = {
 }  # fmt: skip
 _OF_EACH_TASK = {
     "Subject": "Call", "Status": "Completed", "TaskSubtype": "Call", "Priority": "Normal", "IsDeleted": False,
+    "IsReminderSet": False,
 }  # fmt: skip
 _DIRECTIONS = {"out": "Outbound", "in": "Inbound"}
 _STATE = {
+    "records": {"User": [{"Name": mail, "Username": f"{mail}.acme", "Email": mail} for mail in crm.OWNERS]},
     "fields": {
         "Lead": [
             {"name": "Call_Status__c", "type": "picklist", "values": [*crm.STATUSES.values()], "restricted": True}
@@ -111,6 +113,27 @@ class SalesforceCrm(simulated.Simulated):
             row["person"] = self._name_of(row.pop("WhoId", ""))
             row["direction"] = {theirs: leg for leg, theirs in _DIRECTIONS.items()}[row["direction"]]
             found.append(row)
+        return found
+
+    def tasks(self) -> list[crm.Row]:
+        """All Tasks, as callbacks."""
+        world = self._door.ask("world", include=["Task", "User"])
+        owners = {user["Id"]: user["Email"] for user in world["User"]}
+        found = []
+        for task in world["Task"]:
+            assert task["TaskSubtype"] == "Task"
+            assert task[_KEY if self._with_key_field else "CallObject"]
+            assert task["IsReminderSet"] is (task["Status"] != "Completed")
+            found.append(
+                {
+                    "person": [self._name_of(task["WhoId"])],
+                    "due_at": datetime.fromisoformat(task["ReminderDateTime"]),
+                    "day": task["ActivityDate"],
+                    "owner": owners.get(task["OwnerId"], ""),
+                    "note": task["Description"] or "",
+                    "told": f"{task['Status']}: {task['Subject']}",
+                }
+            )
         return found
 
 

@@ -17,8 +17,9 @@ from syncd.simulators.salesforce import logins, server, times
 from syncd_salesforce.connector import SalesforceConnector
 from syncd_salesforce.options import SalesforceOptions
 
-_KINDS = {"leads": "Lead", "calls": "Task"}
-_TEXT = {"leads": "City", "calls": "CallDisposition"}
+_KINDS = {"leads": "Lead", "calls": "Task", "tasks": "Task"}
+_TEXT = {"leads": "City", "calls": "CallDisposition", "tasks": "Description"}
+_CALLBACK = "callback:"  # begins the key of a callback's Task
 _KEY = "Syncd_Call__c"
 _FAULTS: Mapping[str, str] = {
     "401": "unauthorized",
@@ -56,6 +57,17 @@ class Far:
             page_size=2000,
         ),
         "calls": Stream(frozenset({"create", "update", "get", "delete"}), "CallDisposition", clear="Subject"),
+        "tasks": Stream(
+            frozenset({"create", "update", "get", "delete"}),
+            "Description",
+            clear="Description",
+            typed={
+                "ActivityDate": "2026-11-20",
+                "IsReminderSet": "true",
+                "ReminderDateTime": "2026-11-20T15:00:00Z",
+            },
+            refused={"ReminderDateTime": "after lunch"},
+        ),
     }
     without: Mapping[str, str] = {
         "403": "the limit is Salesforce's 403",
@@ -70,12 +82,15 @@ class Far:
 
     def connector(self) -> protocol.Connector:
         login = {"client_id": logins.APP["id"], "client_secret": logins.APP["secret"]}
-        options = {"url": self._sim.url, **login, "calls": {"key_field": _KEY}, "read_seconds": 0.5}
+        keys = {stream: {"key_field": _KEY} for stream in ("calls", "tasks")}
+        options = {"url": self._sim.url, **login, **keys, "read_seconds": 0.5}
         return SalesforceConnector(SalesforceOptions.model_validate(options), client="acme")
 
     def sample(self, stream: str, number: int) -> dict[str, str | None]:
         if stream == "leads":
             return {"City": f"Town {number}", "LastName": "Ada"}
+        if stream == "tasks":
+            return {"Description": f"promise {number}", "ActivityDate": "2026-11-20", "WhoId": self._parent}
         return {"CallDisposition": f"talk {number}", "Subject": "A call", "WhoId": self._parent}
 
     def enter(self, stream: str, rows: Sequence[records.Fields], *, at: datetime | None = None) -> list[str]:
@@ -95,9 +110,10 @@ class Far:
     def holds(self, stream: str) -> Mapping[str, records.Fields]:
         with self._sim.world.lock:
             return {
-                one: {name: row.get(name) for name in (_TEXT[stream], _KEY)}
+                one: {_TEXT[stream]: row[_TEXT[stream]], _KEY: str(row.get(_KEY)).removeprefix(_CALLBACK)}
                 for one, row in self._sim.world.rows[_KINDS[stream]].items()
                 if not row["IsDeleted"] and one not in self._own
+                if str(row.get(_KEY)).startswith(_CALLBACK) is (stream == "tasks")
             }
 
     def pass_time(self, seconds: float) -> None:

@@ -178,6 +178,7 @@ def _person() -> tuple[Field, ...]:
     )
 
 
+_TASK_STATUSES = ("Not Started", "In Progress", "Completed", "Waiting on someone else", "Deferred")
 _STATUSES = ("Open - Not Contacted", "Working - Contacted", "Closed - Converted", "Closed - Not Converted")
 
 
@@ -223,9 +224,17 @@ def standard(*, task_key: bool = True) -> dict[str, SObject]:
             "00T",
             Field("Subject", length=255),
             Field("Description", "textarea", 32000),
-            Field("Status", "picklist", 255, values=("Not Started", "Completed"), default="Not Started"),
+            Field("Status", "picklist", 255, values=_TASK_STATUSES, default="Not Started"),
             Field("Priority", "picklist", 255, values=("High", "Normal", "Low"), default="Normal"),
-            Field("TaskSubtype", "picklist", 40, values=("Task", "Call", "Email"), restricted=True, updateable=False),
+            Field(
+                "TaskSubtype",
+                "picklist",
+                40,
+                values=("Task", "Call", "Email"),
+                restricted=True,
+                updateable=False,
+                default="Task",
+            ),
             Field("Type", "picklist", 40),
             Field("CallType", "picklist", 40, values=("Internal", "Inbound", "Outbound"), restricted=True),
             Field("CallDurationInSeconds", "int"),
@@ -233,6 +242,8 @@ def standard(*, task_key: bool = True) -> dict[str, SObject]:
             Field("CallObject", length=255),
             Field("Recording_URL__c", "url", 255),
             Field("ActivityDate", "date"),
+            Field("IsReminderSet", "boolean", default=False),
+            Field("ReminderDateTime", "datetime"),
             Field("WhoId", "reference", 18, reference_to=("Contact", "Lead"), relationship="Who"),
             Field("WhatId", "reference", 18),
             _owner(),
