@@ -9,7 +9,7 @@ from syncd.simulators import hubspot
 from syncd.simulators.hubspot import defaults
 from tests.end_to_end import crm, simulated
 
-_KEY = "vicidial_call_id"
+_KEY, _TASK_KEY = "vicidial_call_id", "vicidial_callback_id"
 _PERSON = {"firstname": "name", "mobilephone": "mobile", "do_not_call": "opted_out", "archived": "deleted"}
 _CALL = {"hs_timestamp": "started_at", "hs_call_direction": "direction", "hs_call_disposition": "result"}
 _OF_HUBSPOT = frozenset({
@@ -25,6 +25,7 @@ def _property(name: str, group: str, kind: str = "string", field: str = "text", 
 _OWN_DISPOSITIONS = {f"disposition of {word}": word for word in ("sold", "not interested", "call back", "do not call")}
 _WORDS = {guid: label.casefold() for guid, label in {**defaults.DISPOSITIONS, **_OWN_DISPOSITIONS}.items()}
 _STATE = {
+    "owners": [{"id": f"7700{number}", "email": mail} for number, mail in enumerate(crm.OWNERS)],
     "dispositions": _OWN_DISPOSITIONS,
     "properties": {
         "contacts": [
@@ -36,6 +37,7 @@ _STATE = {
             _property("last_agent", "contactinformation"),
         ],
         "calls": [_property(_KEY, "call", hasUniqueValue=True), _property("agent", "call")],
+        "tasks": [_property(_TASK_KEY, "task", hasUniqueValue=True)],
     },
 }  # fmt: skip
 
@@ -124,6 +126,25 @@ class HubspotCrm(simulated.Simulated):
             row["direction"] = {theirs: leg for leg, theirs in _DIRECTIONS.items()}[row["direction"]]
             row["result"] = _WORDS[row["result"]]
             found.append(row)
+        return found
+
+    def tasks(self) -> list[crm.Row]:
+        """All tasks, each with whom it is associated with."""
+        world = self._door.ask("world", include=["tasks"])
+        found = []
+        for number, task in world["objects"]["tasks"].items():
+            assert task["hs_task_type"] == "CALL"
+            assert task[_TASK_KEY]
+            owner = task.get("hubspot_owner_id", "")
+            found.append(
+                {
+                    "person": [self._name_of(tie[3]) for tie in world["associations"] if tie[:2] == ["tasks", number]],
+                    "due_at": datetime.fromisoformat(task["hs_timestamp"]),
+                    "owner": dict(zip(("77000", "77001"), crm.OWNERS, strict=True)).get(owner, owner),
+                    "note": task.get("hs_task_body", ""),
+                    "told": f"{task['hs_task_status']}: {task['hs_task_subject']}",
+                }
+            )
         return found
 
 
