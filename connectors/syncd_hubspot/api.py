@@ -23,13 +23,14 @@ from hubspot.crm.objects.exceptions import ApiException
 from hubspot.crm.objects.rest import RESTClientObject
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionError, NewConnectionError, SSLError
 
-from syncd.sdk import errors, fence
+from syncd.sdk import errors, fence, protocol
 from syncd_hubspot import limiter
 from syncd_hubspot.options import Options
 
 Json = dict[str, Any]
 _NOT_SENT = (NewConnectionError, ConnectTimeoutError, NameResolutionError, SSLError)
 _REMAINING = "X-HubSpot-RateLimit-Daily-Remaining"
+_DAILY = "X-HubSpot-RateLimit-Daily"
 logging.getLogger("hubspot.crm.objects.rest").disabled = True
 
 
@@ -74,6 +75,7 @@ class Api:
         self._searches = limiter.shared(key + " search", options.searches_per_second, 1.0)
         self._key = key
         self._remaining: tuple[int, datetime] | None = None
+        self._daily = 0
         self._timeout = (options.connect_seconds, options.read_seconds)
 
     # paths, by version
@@ -164,10 +166,19 @@ class Api:
         headers: Mapping[str, str] = answer.getheaders()
         if headers.get(_REMAINING, "").isdecimal():
             self._remaining = int(headers[_REMAINING]), self._renewed()
+        if headers.get(_DAILY, "").isdecimal():
+            self._daily = int(headers[_DAILY])
         try:
             return (None if answer.status == 204 else json.loads(answer.data or "")), headers
         except ValueError:
             raise errors.Ambiguous("HubSpot gives an answer that is not JSON") from None
+
+    def budget(self) -> protocol.Budget | None:
+        """See `protocol.TellsBudget`."""
+        if self._remaining is None or not self._daily:
+            return None
+        left, until = self._remaining
+        return protocol.Budget(self._daily - left, self._daily, until)
 
     def _renewed(self) -> datetime:
         """When the day's requests are renewed; where nobody knows the portal's zone yet, when to ask again."""

@@ -65,6 +65,10 @@ class HubspotConnector:
         """See `protocol.Connector.check`."""
         return self._checker.run()
 
+    def budget(self) -> protocol.Budget | None:
+        """See `protocol.TellsBudget`."""
+        return self._api.budget()
+
     def missing(self) -> list[protocol.Step]:
         """See `protocol.SetsUp`."""
         return self._checker.missing()

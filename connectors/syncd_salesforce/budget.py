@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 
-from syncd.sdk import errors
+from syncd.sdk import errors, protocol
 
 LOOK_AGAIN_SECONDS = 900.0
 _USAGE = re.compile(r"\bapi-usage=(\d+)/(\d+)")
@@ -46,6 +46,11 @@ class Budget:
         if found:
             with self._lock:
                 self.used, self.total, self._known_at = int(found[1]), int(found[2]), time.monotonic()
+
+    def told(self) -> protocol.Budget | None:
+        """What answers told last; the limit is one of the last 24 hours, so it is renewed bit by bit."""
+        with self._lock:
+            return protocol.Budget(self.used, self.total) if self.total else None
 
     def exhausted(self) -> errors.QuotaExhausted:
         """The error for a request that the org refused; its answer's header has told how things stand."""

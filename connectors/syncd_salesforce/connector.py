@@ -56,6 +56,10 @@ class SalesforceConnector:
         """The server's time. Raises RetryLater."""
         return self._api.clock()
 
+    def budget(self) -> protocol.Budget | None:
+        """See `protocol.TellsBudget`."""
+        return self._api.budget.told()
+
     def check(self) -> list[errors.Problem]:
         """What would keep this connector from working; changes nothing."""
         return checking.run(self._api, self._objects, self._reader, self._options)

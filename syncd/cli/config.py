@@ -42,6 +42,9 @@ def check(*, offline: bool = False, session: sessions.Given) -> int:
     problems = list(settings.warnings)
     output.problems(problems)
     checked = []
+    from syncd.daemon import watch
+
+    watch.channels(settings)  # refuses an address that is none of apprise's
     if not offline:
         from syncd.config import names
         from syncd.daemon import logs, setup

@@ -14,6 +14,7 @@ import cyclopts
 import syncd
 from syncd.cli import (
     agent,
+    alerts,
     altered,
     backfill,
     config,
@@ -59,6 +60,7 @@ for _group in (
     plan,
     status,
     stats,
+    alerts,
     held,
     pause,
     backfill,

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import ipaddress
 import re
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field, PrivateAttr, SecretStr, SkipValidation, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    SkipValidation,
+    StringConstraints,
+    model_validator,
+)
 
 from syncd.config import yaml_nodes
 from syncd.config.fields import FieldMap, Model, Tests
@@ -216,6 +226,53 @@ class Statistics(Model):
         return self
 
 
+class Limits(Model):
+    """When somebody is told; what is paused and who must not be called but still may be is told in any case."""
+
+    held: int | None = Field(1, ge=1, description="So many held changes of one pipeline; empty for never")
+    lag: Duration = Field(900.0, description="A stream of which no run has succeeded for so long")
+    silence: Duration | None = Field(
+        259200.0,
+        description="A stream that is read, but brought nothing new for so long (three days pass a weekend); empty for "
+        "never",
+    )
+    dnc: Duration = Field(
+        60.0, description="An opt-out or do-not-call request that has waited for so long to be delivered"
+    )
+    quota: Share = Field(0.9, ge=0, le=1, description="Requests of a limited budget that are used, as a share")
+
+
+class Alerts(Limits):
+    """Who is told what needs a person, once when it begins and once when it is over."""
+
+    to: list[SecretStr] = Field(
+        default_factory=list,
+        description="Addresses of apprise: mailtos://user:password@host?to=ops@example.com, jsons://host/hook, slack://…",
+    )
+    every: Duration = Field(30.0, description="How often the daemon looks")
+
+
+def _loopback(value: str) -> str:
+    host, _, port = value.rpartition(":")
+    try:
+        inside = ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        inside = host == "localhost"
+    if not inside or not port.isdecimal() or not 0 <= int(port) < 65536:
+        raise Wrong(
+            "not a port of this machine alone", "write 127.0.0.1:9464; let a proxy with a login show it to others"
+        )
+    return value
+
+
+class Metrics(Model):
+    """Figures for Prometheus."""
+
+    listen: Annotated[str, AfterValidator(_loopback), Shown("address:port")] = Field(
+        "127.0.0.1:9464", description="Where they are served, at /metrics; on loopback only"
+    )
+
+
 class Client(Model):
     """One CRM and one dialer that are kept in step."""
 
@@ -239,6 +296,10 @@ class Client(Model):
         "`{every: 30s}`. Off unless you say so; `syncd stats` works without",
     )
 
+    alerts: Limits | None = Field(
+        None, description="Limits of this client instead of those of the whole file: `{lag: 1h, silence: 8h}`"
+    )
+
     @model_validator(mode="after")
     def _each_user_once(self) -> Client:
         if len({user.casefold() for user in self.agents}) < len(self.agents):
@@ -260,6 +321,10 @@ class Settings(Model):
     )
     stop_seconds: Duration = Field(30.0, description="How long a stopping daemon may finish what it has begun")
     log: Log = Field(default_factory=Log, description="What syncd says of itself")
+    metrics: Metrics | None = Field(
+        None, description="Figures for Prometheus on a port of this machine: `{listen: 127.0.0.1:9464}`"
+    )
+    alerts: Alerts = Field(default_factory=Alerts, description="Who is told what needs a person")
 
     _document: yaml_nodes.Document = PrivateAttr(default_factory=lambda: yaml_nodes.Document("configuration"))
 

@@ -20,6 +20,8 @@ MODELS: dict[str, type[BaseModel]] = {
     "log": models.Log,
     "client": models.Client,
     "statistics": models.Statistics,
+    "alerts": models.Alerts,
+    "metrics": models.Metrics,
     "pipeline": models.Pipeline,
     "leads": models.Leads,
     "dispositions": models.Dispositions,
@@ -109,8 +111,7 @@ def default(info: FieldInfo) -> str:
     if isinstance(value, tuple):
         return ", ".join(f"`{item}`" for item in value)
     if isinstance(value, float):
-        seconds = any(isinstance(one, scalars.Shown) and one.name == "duration" for one in info.metadata)
-        return f"`{value:g}{'s' if seconds else ''}`"
+        return f"`{value:g}{'s' if 'duration' in _type(info) else ''}`"
     return f"`{value}`"
 
 

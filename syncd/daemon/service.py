@@ -15,7 +15,7 @@ import structlog
 
 from syncd.config import models
 from syncd.core import model
-from syncd.daemon import setup, statistics
+from syncd.daemon import setup, statistics, watch
 from syncd.daemon.notify import Notifier
 from syncd.daemon.progress import Progress
 from syncd.daemon.schedule import Schedule
@@ -55,7 +55,9 @@ def serve(settings: models.Settings, *, only: Sequence[str] = ()) -> int:
             engine = Engine(db, stopping=stopping)
             setup.register(engine, [client for client, _ in found])
             service = Service(db, engine, found, progress=progress, notifier=notifier, signals=signals, watched=watched)
-            service.run()
+            with watch.begun(db, settings, lambda: found, service.readings.last) as watcher:
+                service.ended.append(watcher.count)
+                service.run()
             if not service.drain(settings.stop_seconds):
                 sys.stderr.flush()
                 os._exit(AT_ONCE)  # the threads that still run would keep the process alive
@@ -153,6 +155,7 @@ class Service:
         }
         self._watched = {f"{one.client.name} statistics": one for one in watched}
         self.readings = statistics.Readings()
+        self.ended: list[Callable[[parts.Report], None]] = []  # who is told of each run that has ended
         # Statistics get threads of their own number, so that no stream waits for them.
         workers = min(MOST_WORKERS, max(1, len(self._jobs))) + min(MOST_WORKERS, len(self._watched))
         self._schedule = Schedule(workers=workers, failed=self._job_failed)
@@ -291,6 +294,8 @@ class Service:
             job.result = "trouble"
             return now + timedelta(seconds=TROUBLE_SECONDS)
         self._troubles.over(job.name)
+        for tell in self.ended:
+            tell(report)
         self._log(job, report)
         job.result = report.result
         return report.next_due_at
@@ -304,6 +309,8 @@ class Service:
                 return False
             report = self._slices.run(job.client, job.side, waiting[0])
             counts = {name: number for name, number in report.counts.items() if not name.endswith(_QUIET)}
+            for tell in self.ended:
+                tell(report)
             log.info(
                 "backfill",
                 client=report.client,

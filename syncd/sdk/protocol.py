@@ -294,6 +294,24 @@ class TellsStatistics(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Budget:
+    """How many of a limited number of requests are used. `renewed_at`: when it begins anew; None: bit by bit, or nobody
+    knows."""
+
+    used: int
+    total: int
+    renewed_at: datetime | None = None
+
+
+@runtime_checkable
+class TellsBudget(Protocol):
+    """Extra: its requests are limited (by the day, for example), and it hears how many are left."""
+
+    def budget(self) -> Budget | None:
+        """What the last answers told; None where they have not. Sends nothing; any thread may ask."""
+
+
+@dataclass(frozen=True, slots=True)
 class Example:
     """What config.example.yaml and `syncd init` show of a connector: YAML lines at the left margin, with comments.
 

@@ -113,6 +113,7 @@ def test_an_unknown_client_or_pipeline_is_refused_with_what_there_is(shop: shops
 def test_a_store_of_a_newer_syncd_is_refused(shop: shops.Shop) -> None:
     with closing(sqlite3.connect(shop.store)) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        connection.execute("UPDATE meta SET value = '9999' WHERE name = 'oldest'")
     ran = shop.syncd("status")
     assert ran.code == 2
     assert "revision 9999, which this syncd does not know: it is newer" in ran.err

@@ -1,0 +1,1 @@
+"""What syncd shows over HTTP on this machine."""
