@@ -19,6 +19,7 @@ from syncd.sdk import protocol
 WINDOW = timedelta(minutes=15)
 REST = timedelta(minutes=5)  # a password that was refused is not tried again before
 MOST = 8  # logins that went wrong, or may have, in any WINDOW
+UNDER_WAY = 2  # tries at once of a password that was good when it was last tried; of any other, one
 _PRINT_ROUNDS = 20_000
 
 
@@ -38,7 +39,7 @@ class _Page:
     salt: str = ""
     good: str = ""  # the print of the password that was accepted last
     refused: list[tuple[float, str]] = field(default_factory=list)  # Unix time, print
-    undecided: list[tuple[float, str]] = field(default_factory=list)  # sent, no answer known: Unix time, token
+    undecided: list[tuple[float, str]] = field(default_factory=list)  # sent, no answer: Unix time, token ("" if lost)
     try_once: bool = False  # an operator says that it is mended
 
     @classmethod
@@ -70,6 +71,15 @@ class _Page:
             return None
         return Refusal(_moment(last), _moment(last) + REST)
 
+    def under_way(self, now: float, patience_seconds: float) -> list[tuple[float, str]]:
+        """The tries whose answers may still come; one that is older belongs to a process that was killed."""
+        return [one for one in self.undecided if one[1] and one[0] > now - patience_seconds]
+
+    def must_wait(self, mark: str, now: float, patience_seconds: float) -> bool:
+        """Whether the answers to others' tries are to be waited for: they may show that this password is wrong."""
+        most = UNDER_WAY if self.good == mark and not self.refused else 1
+        return len(self.under_way(now, patience_seconds)) >= most
+
 
 class Ledger:
     """One user's page in the memory. Each call of it is short, and none is made while a request is under way."""
@@ -78,28 +88,31 @@ class Ledger:
         self._memory = memory
         self._name = name
 
-    def begin(self, password: str) -> str | Refusal:
-        """Note that a login is about to be tried and return a token for its end, or why it must not be."""
-        token = secrets.token_hex(4)
-        verdict: Refusal | None = None
+    def begin(self, password: str, patience_seconds: float) -> str | Refusal | None:
+        """Note that a login is about to be tried and return a token for its end, or why it must not be; None where
+        other processes' tries are to be waited for, each at most `patience_seconds` from its beginning."""
+        verdict: str | Refusal | None = None
 
         def note(page: _Page, now: float) -> None:
             nonlocal verdict
-            verdict = page.refusal(page.print_of(password), now)
-            if verdict is None:
+            mark = page.print_of(password)
+            verdict = page.refusal(mark, now)
+            if verdict is None and not page.must_wait(mark, now, patience_seconds):
+                verdict = secrets.token_hex(4)
                 page.try_once = False
-                page.undecided.append((now, token))
+                page.undecided.append((now, verdict))
 
         self._change(note)
-        return token if verdict is None else verdict
+        return verdict
 
-    def good(self, password: str) -> None:
-        """The password was accepted: VICIdial has forgotten the wrong ones, and so does the page."""
+    def good(self, password: str, token: str, patience_seconds: float) -> None:
+        """The password was accepted: VICIdial has forgotten the wrong ones, and so does the page, but for others' tries
+        that are under way: they may be counted after this one."""
 
-        def note(page: _Page, _: float) -> None:
+        def note(page: _Page, now: float) -> None:
             page.good = page.print_of(password)
             page.refused.clear()
-            page.undecided.clear()
+            page.undecided = [one for one in page.under_way(now, patience_seconds) if one[1] != token]
             page.try_once = False
 
         self._change(note)
@@ -125,8 +138,10 @@ class Ledger:
         """No answer came. A password that was good before counts as good still; any other may have been refused."""
 
         def note(page: _Page, _: float) -> None:
-            if page.good == page.print_of(password):
-                page.undecided = [one for one in page.undecided if one[1] != token]
+            was_good = page.good == page.print_of(password)
+            page.undecided = [
+                (at, "" if mark == token else mark) for at, mark in page.undecided if mark != token or not was_good
+            ]
 
         self._change(note)
 

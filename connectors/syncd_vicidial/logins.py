@@ -1,7 +1,8 @@
 """Lets requests carry a login only as long as it is good: a wrong password is tried once, by one of all who would.
 
 VICIdial counts every request with a wrong password, so those that are in flight when a password stops being right count
-as well. All connectors that share a memory and log in at one server as one user therefore pass through one gate.
+as well. All connectors that share a memory and log in at one server as one user therefore pass through one gate, and
+what the first request of each process is about to try stands in the memory, where the others see it, before it is sent.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from syncd.sdk.memory import InMemory
 from syncd_vicidial.ledger import MOST, Ledger, Refusal
 
 _LOG = structlog.get_logger(__name__)
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.02, 0.5  # between two looks at what other processes try
 AT_ONCE = MOST - 2  # requests in flight: should all of them be refused, two more passwords can still be tried
 
 
@@ -47,7 +49,7 @@ class _Gate:
                 return self._refusals, None
             self._trying = True
         try:
-            verdict = self.ledger.begin(password)
+            verdict = self._begun(password, deadline, wait_seconds)
         except BaseException as error:
             self.leave(tried=True)
             if isinstance(error, errors.UserError):  # the store's; it must not be taken for VICIdial's
@@ -56,6 +58,16 @@ class _Gate:
         if isinstance(verdict, Refusal):
             self.leave(tried=True)
         return self._refusals, verdict
+
+    def _begun(self, password: str, deadline: float, wait_seconds: float) -> str | Refusal:
+        """Note the try in the ledger once those of other processes have their answers. Raises RetryLater."""
+        pause = _FIRST_PAUSE_SECONDS
+        while (verdict := self.ledger.begin(password, wait_seconds)) is None:
+            if time.monotonic() >= deadline:
+                raise errors.RetryLater("not sent: another process's login of the same user has no answer yet")
+            time.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+        return verdict
 
     def _must_wait(self, password: str) -> bool:
         return self._in_flight >= AT_ONCE if self.good == password else self._trying
@@ -194,7 +206,7 @@ class Turn:
         elif not self._token:
             return
         elif self._fared == "good":
-            ledger.good(self._password)
+            ledger.good(self._password, self._token, self._wait_seconds)
         elif self._fared == "uncounted" or isinstance(error, errors.RetryLater | errors.LeaseLost):
             ledger.dropped(self._token)
         else:

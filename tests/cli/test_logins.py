@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
+import subprocess
+from contextlib import ExitStack, closing
 from typing import Any
 
+from syncd.simulators import vicidial
 from tests.cli import shop as shops
 
 
@@ -73,6 +75,33 @@ def test_commands_in_a_loop_with_a_wrong_password_try_it_once(shop: shops.Shop) 
     assert user(shop) == {"refused": 1, "in a row": 1}
     assert "is not tried again before" in all_ran[-1].err
     assert shop.leads() == []
+
+
+def test_commands_that_start_at_the_same_moment_as_a_daemon_try_a_wrong_password_once(shop: shops.Shop) -> None:
+    """Over several clients of one slow server: each process is ready to send before any has an answer."""
+    commands = [
+        ("agent", "client0", "external_pause", "1001", "--value", "PAUSE"),
+        ("stats", "client1"),
+    ]
+    shop.people(1)
+    with vicidial.serve(service_ms=2000) as slow, ExitStack() as stack:
+        shop.sim = slow
+        several(shop, "wrong", clients=3)
+        daemon = stack.enter_context(shop.daemon())
+        running = [
+            subprocess.Popen(
+                [shops.COMMAND, *command],
+                env=shop.environ({}),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+            )
+            for command in commands
+        ]
+        told = [process.communicate(timeout=shops.PATIENCE_SECONDS)[1].decode() for process in running]
+        daemon.wait_for(lambda: paused(shop) == 3 * 3)
+        assert [process.returncode for process in running] == [2] * len(commands), told
+        assert user(shop) == {"refused": 1, "in a row": 1}
 
 
 def test_a_new_password_is_tried_at_once_and_what_was_mended_in_vicidial_after_a_resume(shop: shops.Shop) -> None:

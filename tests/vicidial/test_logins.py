@@ -18,6 +18,7 @@ from syncd.simulators import vicidial
 from syncd.store import memo, upgrade
 from syncd.store.database import Database
 from syncd_vicidial import VicidialConnector
+from syncd_vicidial.ledger import Ledger
 from syncd_vicidial.logins import AT_ONCE
 from tests.vicidial import site
 
@@ -103,6 +104,33 @@ def test_many_connectors_at_once_try_a_wrong_password_once(restart: Restart) -> 
             refused = list(pool.map(asked, connectors))
         assert wrong_logins(sim) == 1
     assert {type(error) for error in refused} == {errors.LoginRefused}
+
+
+def test_many_processes_at_once_try_a_wrong_password_once(store_url: str) -> None:
+    """Each with a connection of its own to the store: what one of them is about to try, the others wait for."""
+    with vicidial.serve(service_ms=60) as sim, ExitStack() as stack:
+        stores = [Database(store_url) for _ in range(10)]
+        for db in stores:
+            stack.callback(db.close)
+        upgrade.upgrade(stores[0], now=datetime.now(UTC))
+        connectors = [stack.enter_context(dialling(sim.url, memo.Memo(db))) for db in stores]
+        with ThreadPoolExecutor(len(stores)) as pool:
+            refused = list(pool.map(asked, connectors))
+        assert wrong_logins(sim) == 1
+        assert {type(error) for error in refused} == {errors.LoginRefused}
+        mended = [stack.enter_context(dialling(sim.url, memo.Memo(db), "1234")) for db in stores[:4]]
+        with ThreadPoolExecutor(len(mended)) as pool:
+            assert set(pool.map(asked, mended)) == {None}, "with the right one nobody is turned away"
+
+
+def test_a_process_killed_in_the_midst_of_a_login_is_waited_for_no_longer_than_its_answer(restart: Restart) -> None:
+    with vicidial.serve() as sim, site.connected(sim.url, read_seconds=0.3, connect_seconds=0.1) as connector:
+        killed = Ledger(restart(), f"vicidial login {sim.url} 6666")
+        assert killed.begin("1234", 60)
+        connector.remember(restart())
+        began = time.monotonic()
+        assert asked(connector) is None
+        assert time.monotonic() - began > 0.3
 
 
 def test_without_a_store_connectors_of_one_memory_share_what_they_learn() -> None:
