@@ -12,16 +12,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import bulk, exchange, fixed, machine, push, report
+from bench import bulk, client, exchange, fixed, machine, push, report
 from bench.figures import Part
 
-PARTS = ("fixed", "push", "crms", "bulk")
+PARTS = ("fixed", "client", "push", "crms", "bulk")
 
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How much is measured: leads of a push at a fixed service time and of one without, records and calls of a CRM,
-    rows staged for planning and memory, seconds that wrk sends."""
+    """How much is measured: leads of a push at a fixed service time, leads of one without and of the client alone,
+    records and calls of a CRM, rows staged for planning and memory, seconds that wrk sends."""
 
     fixed_leads: int
     leads: int
@@ -68,6 +68,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         folder = Path(name)
         if "fixed" in given.only:
             parts.append(fixed.measure(folder, leads=sizes.fixed_leads, count=rounds, seconds=sizes.seconds, note=note))
+        if "client" in given.only:
+            parts.append(client.measure(folder, requests=sizes.leads, count=rounds, seconds=sizes.seconds, note=note))
         if "push" in given.only:
             parts.append(push.measure(folder, leads=sizes.leads, count=rounds, note=note))
         if "crms" in given.only:

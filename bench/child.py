@@ -186,6 +186,38 @@ def connector(place: Place, *, steps: Sequence[str]) -> dict[str, Any]:
         return measured(pull)
 
 
+def client(place: Place, *, requests: int) -> dict[str, Any]:
+    """Write so many new leads through the dialer's connector alone, as many at once as the engine would."""
+    with setup.clients(load.load(place.config)) as (found,):
+        size = found.dialer.streams["leads"].batch_size
+        changes = [_lead(number) for number in range(size + requests)]
+        found.dialer.write("leads", changes[:size])
+
+        def write() -> dict[str, Any]:
+            sent = 0
+            for start in range(size, len(changes), size):
+                outcomes = found.dialer.write("leads", changes[start : start + size])
+                sent += sum(outcome.error is None for outcome in outcomes)
+            return {"result": "ok", "counts": {"sent": sent}}
+
+        return measured(write)
+
+
+def _lead(number: int) -> records.Change:
+    """A new lead like those of a run."""
+    fields = {
+        "phone_code": "1",
+        "phone_number": f"727{2_000_000 + number}",
+        "first_name": f"First{number}",
+        "last_name": f"Last{number}",
+        "email": f"p{number}@example.com",
+        "city": "Tampa",
+        "state": "FL",
+        "list_id": dialer.LIST_ID,
+    }
+    return records.Change("create", records.SyncKey.of("bench", "leads", str(number)), fields=fields)
+
+
 def _pulled(
     source: protocol.Connector, since: records.Cursor | None, names: Sequence[str]
 ) -> tuple[int, records.Cursor | None]:

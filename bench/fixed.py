@@ -7,15 +7,11 @@ thinks; with more, the queue in front of them hides that.
 
 from __future__ import annotations
 
-import math
-import re
-import shutil
-import subprocess
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from bench import child, dialer, far, site
+from bench import child, far, site, wrk
 from bench.figures import Aim, Figure, Part, ratios
 from bench.push import WARM, Note
 
@@ -23,8 +19,6 @@ WORKERS, SERVICE_MS = 4, 8.0
 MOST = WORKERS / SERVICE_MS * 1000  # requests per second
 IN_FLIGHT = (8, 4)  # the first keeps all workers busy; the second is the connector's default
 _OPTIONS = ("--workers", str(WORKERS), "--service-ms", f"{SERVICE_MS:g}")
-_SCRIPT = Path(__file__).with_name("add_lead.lua")
-_ABSENT = "wrk is not installed (Debian, Ubuntu: apt-get install wrk)"
 _AIM = Aim(0.95)
 
 
@@ -35,9 +29,9 @@ def measure(folder: Path, *, leads: int, count: int, seconds: float, note: Note)
     runs: list[Callable[[Path], dict[str, float]]] = [partial(_loop, leads=max(1, leads // 10))]
     for in_flight in IN_FLIGHT:
         runs.append(partial(_push, leads=leads, in_flight=in_flight))
-        if _has_wrk():
+        if wrk.is_there():
             runs.append(partial(_wrk, in_flight=in_flight, seconds=seconds))
-    if _has_wrk():
+    if wrk.is_there():
         runs.append(partial(_unlimited, seconds=seconds))
     for number in range(count):
         note(f"push at a fixed service time, round {number + 1} of {count}: {leads} leads each")
@@ -51,12 +45,12 @@ def measure(folder: Path, *, leads: int, count: int, seconds: float, note: Note)
 
 
 def _figures(found: dict[str, list[float]]) -> list[Figure]:
-    def figure(key: str, what: str, *, absent: str = _ABSENT) -> Figure:
+    def figure(key: str, what: str, *, absent: str = wrk.ABSENT) -> Figure:
         return Figure(key, what, "/s", found.get(key, ()), absent=absent)
 
     figures = []
     for many in IN_FLIGHT:
-        push, wrk = found[f"push_{many}"], found.get(f"wrk_{many}", ())
+        push, plain = found[f"push_{many}"], found.get(f"wrk_{many}", ())
         figures += [
             figure(f"wrk_{many}", f"wrk, {many} in flight: requests"),
             figure(f"push_{many}", f"syncd, {many} in flight: leads, from the first claim on"),
@@ -64,9 +58,9 @@ def _figures(found: dict[str, list[float]]) -> list[Figure]:
                 f"ratio_{many}",
                 f"syncd against wrk, {many} in flight",
                 "×",
-                ratios(push, wrk) if wrk else (),
+                ratios(push, plain) if plain else (),
                 _AIM if many > WORKERS else None,
-                _ABSENT,
+                wrk.ABSENT,
             ),
             figure(f"whole_{many}", f"the same run with reading, planning and staging, {many} in flight: leads"),
         ]
@@ -89,14 +83,10 @@ def _figures(found: dict[str, list[float]]) -> list[Figure]:
             "%",
             found.get("cpu", ()),
             None,
-            _ABSENT,
+            wrk.ABSENT,
         ),
     ]
     return figures
-
-
-def _has_wrk() -> bool:
-    return shutil.which("wrk") is not None
 
 
 def _loop(folder: Path, leads: int) -> dict[str, float]:
@@ -125,7 +115,7 @@ def _wrk(folder: Path, in_flight: int, seconds: float) -> dict[str, float]:
     folder.mkdir()
     with far.simulator("vicidial", *_OPTIONS, folder=folder) as simulator:
         before = simulator.cpu_seconds()
-        rate = _send(simulator, in_flight, seconds)
+        rate = wrk.send(simulator, in_flight, seconds).per_second
         cpu = (simulator.cpu_seconds() - before) / seconds * 100
     return {f"wrk_{in_flight}": rate, **({"cpu": cpu} if in_flight > WORKERS else {})}
 
@@ -133,22 +123,4 @@ def _wrk(folder: Path, in_flight: int, seconds: float) -> dict[str, float]:
 def _unlimited(folder: Path, seconds: float) -> dict[str, float]:
     folder.mkdir()
     with far.simulator("vicidial", folder=folder) as simulator:
-        return {"unlimited": _send(simulator, max(IN_FLIGHT), seconds / 2)}
-
-
-def _send(simulator: far.Simulator, in_flight: int, seconds: float) -> float:
-    """Requests per second that wrk had answered, every one of which inserted a lead."""
-    calls = dialer.Dialer(simulator.url)
-    arguments = [dialer.USER, dialer.PASSWORD, dialer.LIST_ID]
-    command = ["wrk", "--threads", "1", "--connections", str(in_flight), "--duration", f"{math.ceil(seconds)}s"]
-    done = subprocess.run(
-        [*command, "--script", str(_SCRIPT), simulator.url + dialer.API_PATH, "--", *arguments],
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
-    requests = re.search(r"(\d+) requests in ", done.stdout)
-    rate = re.search(r"Requests/sec: +([0-9.]+)", done.stdout)
-    if requests is None or rate is None or calls.writes() < int(requests[1]):
-        raise SystemExit(f"wrk was not answered as it should be:\n{done.stdout}")
-    return float(rate[1])
+        return {"unlimited": wrk.send(simulator, max(IN_FLIGHT), seconds / 2).per_second}

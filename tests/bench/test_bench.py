@@ -42,7 +42,7 @@ def test_a_bench_ends_with_one_json_object_that_holds_every_figure(tmp_path: Pat
     assert {"syncd", "python", "sqlite", "requests"} <= result["machine"]["versions"].keys()
     parts = result["figures"]
     assert list(parts) == [
-        "fixed", "push", "sqlite", "mariadb", "hubspot", "salesforce", "planning", "memory",
+        "fixed", "client", "push", "sqlite", "mariadb", "hubspot", "salesforce", "planning", "memory",
     ]  # fmt: skip
     missing = [
         name for name, there in (("wrk", bool(shutil.which("wrk"))), ("MariaDB", far.has_mariadb())) if not there
@@ -55,6 +55,7 @@ def test_a_bench_ends_with_one_json_object_that_holds_every_figure(tmp_path: Pat
                 assert figure["value"] > 0, figure
                 assert len(figure["rounds"]) == 1
     assert {"wrk_8", "push_8", "ratio_8", "loop", "loop_ratio_8"} <= parts["fixed"].keys()
+    assert parts["client"]["cpu"]["aim"] == "at most 0.35"
     assert parts["push"]["new_cpu"]["aim"] == "at most 1"
     # 5 of each: one request for all of them
     assert parts["hubspot"]["write_batch_update"]["value"] == parts["hubspot"]["write_batch_upsert"]["value"] == 20
