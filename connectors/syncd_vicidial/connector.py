@@ -25,6 +25,7 @@ from syncd_vicidial import (
     names,
     recordings,
     sql_calls,
+    statistics_check,
     statuses,
     text,
 )
@@ -218,6 +219,10 @@ class VicidialConnector:
     def statistics(self) -> Sequence[protocol.Statistics]:
         """Campaigns and in-groups as they are now; see `protocol.TellsStatistics`."""
         return self._statistics.read()
+
+    def check_statistics(self) -> list[errors.Problem]:
+        """Whether the user may call the functions that they are read with."""
+        return list(statistics_check.problems(self.capabilities, self._options))
 
     def agent_actions(self) -> Sequence[protocol.Action]:
         """The functions of the Agent API that `command_agent` knows."""

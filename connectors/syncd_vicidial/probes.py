@@ -30,7 +30,7 @@ ADDITIONS: Mapping[str, Mapping[str, str]] = {
     "dnc_check": {"phone_number": ""},
     "lead_field_update": {"lead_id": "0", "custom_field_label": "", "custom_field_value": ""},
     "get_recording": {"lead_id": "0"},
-    "campaign_call_stats": {"campaign_id": ""},
+    "campaign_call_stats": {"campaign_id": "", "header": "YES", "stage": "pipe"},
     AGENT_LOGIN: {"agent_user": "", "phone_login": "", "phone_pass": "", "campaign": ""},
 }
 STOCK: Mapping[str, Mapping[str, str]] = {
@@ -123,8 +123,9 @@ def ask(api: Api, options: Options, function: str) -> Told:
     own = [line for line in lines if line.function == options.name_of(function) or function in ADDITIONS]
     if own and "Invalid Source" not in own[0].message:
         return Told("may")
-    refused = answers.refusal(lines[0], function, api.user) if lines else None
-    raise refused or errors.RetryLater(f"the server does not say whether it has {function}")
+    asked = options.name_of(function) or function
+    refused = answers.refusal(lines[0], asked, api.user) if lines else None
+    raise refused or errors.RetryLater(f"the server does not say whether it has {asked}")
 
 
 def _parameters(function: str, options: Options) -> Mapping[str, str]:

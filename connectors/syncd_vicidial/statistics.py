@@ -85,9 +85,17 @@ class Statistics:
 
     def _of_addition(self, campaigns: Sequence[str]) -> dict[str, dict[str, float | None]] | None:
         """What `campaign_call_stats` tells of each campaign; None where the server has no such function or the user may
-        not call it."""
+        not call it, which may show only when it is asked about a campaign."""
         if not self._capabilities.may("campaign_call_stats"):
             return None
+        try:
+            return self._told_by_addition(campaigns)
+        except errors.LoginRefused:
+            raise
+        except errors.AuthFailed:
+            return None
+
+    def _told_by_addition(self, campaigns: Sequence[str]) -> dict[str, dict[str, float | None]] | None:
         found: dict[str, dict[str, float | None]] = {}
         for name in campaigns:
             rows = self._table(
@@ -181,25 +189,27 @@ class Statistics:
     ) -> list[Row] | None:
         """The rows of an answer with a header that names `key`; no rows for an ERROR that says `none`; None where the
         server has no such function. `free` is the column that may hold the separator. Raises AuthFailed, RetryLater."""
+        asked = self._options.name_of(function) or function
         text = self._api.read(function, {**parameters, "header": "YES", "stage": "pipe"})
         header, _, _ = text.partition("\n")
         names = header.rstrip("\r").split("|")
         if key not in names:
-            return None if self._lacks(function, text, none) else []
+            return None if self._lacks(asked, text, none) else []
         rows: list[Row] = []
-        for line in _lines(function, text)[1:]:
+        for line in _lines(asked, text)[1:]:
             parts = line.split("|")
             surplus = len(parts) - len(names)
             if surplus > 0 and free in names:
                 at = names.index(free)
                 parts[at : at + surplus + 1] = ["|".join(parts[at : at + surplus + 1])]
             if len(parts) != len(names):
-                raise _not_understood(function)
+                raise _not_understood(asked)
             rows.append(dict(zip(names, parts, strict=True)))
         return rows
 
     def _lacks(self, function: str, text: str, none: str) -> bool:
-        """Given an answer without rows: whether the server has no such function; False where it says `none`."""
+        """Given an answer without rows: whether the server has no such function; False where it says `none`.
+        `function`: its name on the server."""
         lines = answers.parse(text[:2000])
         message = lines[0].message if lines and lines[0].kind == "ERROR" else ""
         if message == "NO FUNCTION SPECIFIED":

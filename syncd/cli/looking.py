@@ -54,6 +54,9 @@ def system(settings: models.Settings, client: parts.Client, role: protocol.Role)
     wants_recordings = any(pipe.kind == "recordings" for pipe in client.pipelines)
     if whole and wants_recordings and isinstance(connector, protocol.FindsRecordings):
         found += [(path, problem) for problem in connector.check_recordings()]
+    has_statistics = settings.clients[client.name].statistics is not None
+    if whole and has_statistics and isinstance(connector, protocol.TellsStatistics):
+        found += [(path, problem) for problem in connector.check_statistics()]
     known: Fields = {}
     try:
         known = fields(client, role)

@@ -288,6 +288,10 @@ class Statistics:
 class TellsStatistics(Protocol):
     """Extra: knows how calls are going just now."""
 
+    def check_statistics(self) -> list[Problem]:
+        """What would keep them from being read; like `check`, and asked only where statistics are configured and
+        `check` found nothing fatal."""
+
     def statistics(self) -> Sequence[Statistics]:
         """Each group once, those that call first; one request in flight. Raises LoginRefused and other AuthFailed (a
         permission), RetryLater, also where an answer cannot be understood."""

@@ -74,6 +74,18 @@ def test_once_it_prints_a_table_or_json_and_unknown_figures_are_empty(floor: sho
     }  # fmt: skip
 
 
+def test_config_check_looks_at_what_statistics_need_where_they_are_configured(floor: shops.Shop) -> None:
+    floor.sim.world.users["6666"].user_level = 8
+    assert floor.syncd("config", "check").code == 0
+    settings = floor.settings()
+    settings["clients"]["acme"]["statistics"] = {}
+    floor.write(settings)
+    ran = floor.syncd("config", "check")
+    assert ran.code == 2
+    assert "clients.acme.dialer.user: user 6666 lacks a permission for call_status_stats" in ran.err
+    assert "user_level 9 or more" in ran.err
+
+
 def test_a_server_that_is_gone_is_said_to_be_and_has_no_numbers(floor: shops.Shop) -> None:
     break_off(floor)
     ran = floor.syncd("stats", "acme")

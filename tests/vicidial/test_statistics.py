@@ -161,6 +161,72 @@ def test_what_an_addition_prints_is_taken_by_name_and_only_if_it_is_a_number() -
     assert answered({"campaign_call_stats": none})[0].calls_waiting is None
 
 
+SITE = "campaign_id|calls_in_queue|agents_available|abandon_rate|average_speed_of_answer|calls_today\n"
+GONE = "ERROR: NO FUNCTION SPECIFIED\n"
+UNKNOWN = "ERROR: my_stats CAMPAIGN DOES NOT EXIST: |6666|\n"
+
+
+@pytest.mark.parametrize(
+    ("of_none", "of_sales", "waiting"),
+    [
+        (UNKNOWN, f"{SITE}SALES|4|3|1.5|2|9\n", 4),
+        (SITE, f"{SITE}SALES|4|3|1.5|2|9\n", 4),  # of no campaign there is no row
+        (UNKNOWN, UNKNOWN, None),
+        (GONE, GONE, 1),
+        (UNKNOWN, GONE, 1),
+        ("ERROR: my_stats USER DOES NOT HAVE PERMISSION TO USE THIS FUNCTION: |6666|my_stats|\n", GONE, 1),
+        (UNKNOWN, "ERROR: my_stats USER DOES NOT HAVE PERMISSION TO VIEW STATS: |6666|my_stats|\n", 1),
+        (UNKNOWN, "ERROR: something new - 1|2\n", "my_stats gives an answer that is not understood"),
+        ("something new\n", "", "the server does not say whether it has my_stats"),
+    ],
+)
+def test_a_site_may_call_it_by_another_name(of_none: str, of_sales: str, waiting: int | str | None) -> None:
+    """That function alone is asked, first of no campaign; where it has no answer of its own, stock functions are."""
+
+    def reply(form: Mapping[str, str]) -> site.Reply:
+        if form["function"] == "my_stats":
+            return 200, of_sales if form["campaign_id"] == "SALES" else of_none
+        assert form["function"] != "campaign_call_stats"
+        return 200, ANSWERS[form["function"]].replace("{in_groups}", form.get("in_groups", "").replace("|", " "))
+
+    named = {"campaign_call_stats": "my_stats"}
+    with site.answering(reply) as url, site.connected(url, functions=named, in_groups=[]) as dialer:
+        for _ in range(2):  # what is known by now is read again in the same way
+            if isinstance(waiting, str):
+                with pytest.raises(errors.RetryLater, match=waiting):
+                    dialer.statistics()
+                continue
+            assert [(one.group, one.calls_waiting) for one in dialer.statistics()] == [("SALES", waiting)]
+
+
+def checked(sim: vicidial.Simulator, **options: object) -> dict[str, str]:
+    """Place → what `config check` says of statistics."""
+    with site.connected(sim.url, **options) as dialer:
+        assert not [one for one in dialer.check() if one.fatal]
+        return {one.where: f"{'error' if one.fatal else 'warning'}: {one.what}" for one in dialer.check_statistics()}
+
+
+def test_the_functions_that_they_need_are_checked(sim: vicidial.Simulator) -> None:
+    assert checked(sim) == {}
+    renamed = {"campaign_call_stats": "my_stats"}
+    said = "warning: the server has no function my_stats: statistics are put together from stock functions"
+    assert checked(sim, functions=renamed) == {"functions.campaign_call_stats": said}
+    site.door(sim.url, "user", user="6666", fields={"user_level": 8})
+    said = "error: user 6666 lacks a permission for call_status_stats, which statistics need"
+    assert checked(sim) == {"user": said}
+    sim.guide = True
+    assert checked(sim) == {"user": said}, "of in-groups the addition tells nothing"
+    assert checked(sim, in_groups=[]) == {}
+
+
+def test_a_check_of_them_tries_a_refused_login_once(sim: vicidial.Simulator) -> None:
+    with site.connected(sim.url, password="wrong") as dialer:
+        (problem,) = dialer.check_statistics()
+    assert problem.where == "user"
+    assert problem.fatal
+    assert site.door(sim.url, "user", user="6666")["refused_logins"] == 1
+
+
 def test_a_campaign_and_an_in_group_of_one_name_have_no_calls_of_their_own() -> None:
     both = f"SALES|3|2|{HOURS}|DROP-1,NA-1,SALE-1|\n" * 2
     assert answered({"call_status_stats": both}, in_groups=[])[0].calls_today is None
