@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 import pytest
@@ -51,9 +51,9 @@ class FarMemory:
         self._next = 0
 
     def connector(self) -> protocol.Connector:
-        made = memory.MemoryConnector if self.role == "crm" else memory.MemoryDialer
-        inner = made(client="acme", world=self.world)
-        return faulty.FaultyConnector(inner, self.faults)
+        if self.role == "dialer":
+            return faulty.FaultyDialer(memory.MemoryDialer(client="acme", world=self.world), self.faults)
+        return faulty.FaultyConnector(memory.MemoryConnector(client="acme", world=self.world), self.faults)
 
     def sample(self, stream: str, number: int) -> dict[str, str | None]:
         return {self.streams[stream].text: f"Name {number}", "phone_number": f"7275550{number:03}"}
@@ -67,6 +67,16 @@ class FarMemory:
             self.world.put(stream, ids[-1], **row)
         self.world.now = now
         return ids
+
+    def record(self, call_id: str, *, begins: float, linked: bool = True) -> str:
+        self._next += 1
+        began = (self.world.table("calls")[call_id].modified or self.world.now) + timedelta(seconds=begins)
+        name = f"{self._next}.wav"
+        url = f"https://memory.example.com/{name}" if linked else ""
+        told = {"call": call_id, "url": url, "recording_id": str(self._next), "filename": name}
+        more = {"started_at": records.text(began), "length_in_sec": "20", "user": "1001"}
+        self.world.put("recordings", f"{records.text(began)} {self._next}", **told, **more)
+        return url
 
     def change(self, stream: str, record_id: str, text: str) -> None:
         self.world.put(stream, record_id, **{self.streams[stream].text: text})

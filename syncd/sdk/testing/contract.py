@@ -12,6 +12,7 @@ import pytest
 
 from syncd.sdk import errors, fence, protocol, records
 from syncd.sdk.testing import contract_tools as tools
+from syncd.sdk.testing.contract_extras import Extras
 from syncd.sdk.testing.contract_far import ABILITIES, TROUBLES, WRITTEN, FarSide
 from syncd.sdk.testing.contract_reading import Reading
 from syncd.sdk.testing.contract_trouble import Troubles
@@ -20,7 +21,7 @@ from syncd.sdk.testing.contract_writing import Writing
 LEAST_TROUBLES = 2
 
 
-class ConnectorContract(Reading, Writing, Troubles):
+class ConnectorContract(Reading, Writing, Troubles, Extras):
     """All that a connector must do. Subclass it as `Test…` and define the fixture `far`."""
 
     @pytest.fixture

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, Protocol, get_args
+from typing import Literal, Protocol, get_args, runtime_checkable
 
 from syncd.sdk import protocol, records
 
@@ -52,6 +52,7 @@ ABILITIES: Mapping[str, str] = {
     "unicode": "free text keeps every character",
     "read trouble": "trouble() can hit reads as well as writes",
     "secrets": "the connector is given a secret",
+    "recordings": "where the connector finds recordings of calls: the far side is a RecordsCalls, too",
 }
 
 
@@ -121,3 +122,13 @@ class FarSide(Protocol):
 
     def trouble(self, kind: Trouble, stream: str, *, of: Literal["read", "write"]) -> AbstractContextManager[None]:
         """While it is open, such requests of the stream meet this trouble."""
+
+
+@runtime_checkable
+class RecordsCalls(Protocol):
+    """What a far side must do besides where its connector `FindsRecordings`; `enter` on the stream "calls" makes calls
+    that somebody took."""
+
+    def record(self, call_id: str, *, begins: float, linked: bool = True) -> str:
+        """A call that was entered has one more recording, which begins so many seconds after the call; return its link
+        as the connector tells it, or "" where it has none yet: not `linked`."""

@@ -14,7 +14,10 @@ from syncd.sdk.testing.contract_far import Action, FarSide
 
 # Every test module imports this one first, so that its failing assertions show their values.
 pytest.register_assert_rewrite(
-    "syncd.sdk.testing.contract_reading", "syncd.sdk.testing.contract_trouble", "syncd.sdk.testing.contract_writing"
+    "syncd.sdk.testing.contract_extras",
+    "syncd.sdk.testing.contract_reading",
+    "syncd.sdk.testing.contract_trouble",
+    "syncd.sdk.testing.contract_writing",
 )
 
 CANARY = "Kanarienvogel"  # a person's name that no message may repeat

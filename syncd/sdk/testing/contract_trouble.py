@@ -39,7 +39,8 @@ WRITES: Mapping[Trouble, _Classes] = {
     "cut": _UNCLEAR,
     "empty": _UNCLEAR,
 }
-_READ: Mapping[Trouble, _Classes] = {
+# What a read may become.
+READS: Mapping[Trouble, _Classes] = {
     "401": (errors.AuthFailed,),
     "403": (errors.AuthFailed,),
     "429": (errors.RetryLater,),
@@ -99,7 +100,7 @@ class Troubles:
                 outcomes, _ = tools.write(connector, stream, [_good(far, connector, stream, wanted, before)])
                 assert outcomes[0].error is None, f"{stream}: after {kind} nothing passes: {outcomes[0].error!r}"
 
-    @pytest.mark.parametrize("kind", sorted(_READ))
+    @pytest.mark.parametrize("kind", sorted(READS))
     def test_a_read_in_trouble_has_its_error_and_loses_nothing(self, far: FarSide, kind: Trouble) -> None:
         """Reads may always be repeated. What was read before the trouble stands; the next run brings the rest."""
         tools.needs(far, kind, "read trouble")
@@ -111,19 +112,19 @@ class Troubles:
                 far.pass_time(max(1.0, traits.lag_seconds))
                 until = connector.clock()  # outside: else a clock that fails would hide what the pull does
                 with far.trouble(kind, stream, of="read"):
-                    with pytest.raises(_READ[kind]) as caught:
+                    with pytest.raises(READS[kind]) as caught:
                         tools.pulled(far, connector, stream, until=until)
                     told: list[errors.SyncdError] = [caught.value]
                     try:
                         connector.clock()
-                    except _READ[kind] as by_clock:
+                    except READS[kind] as by_clock:
                         told.append(by_clock)
                 for error in told:
                     tools.tells_no_secret(far, error)
                     _details(connector, kind, error)
                 assert set(ids) <= set(tools.pulled(far, connector, stream)), f"{stream}: {kind} loses records"
 
-    @pytest.mark.parametrize("kind", sorted(_READ))
+    @pytest.mark.parametrize("kind", sorted(READS))
     def test_trouble_in_the_midst_of_a_read_loses_nothing(self, far: FarSide, kind: Trouble) -> None:
         """After the first page has come. The next run goes on from the last page's cursor. A connector that had the
         other pages already may give them."""
@@ -140,14 +141,14 @@ class Troubles:
                     try:
                         for page in run:
                             seen |= {record.id for record in page.records}
-                    except _READ[kind] as midway:
+                    except READS[kind] as midway:
                         tools.tells_no_secret(far, midway)
                     else:
                         assert set(ids) <= seen, f"{stream}: {kind} counts as the end of what there is"
                 seen |= set(tools.pulled(far, connector, stream, page.cursor))
                 assert set(ids) <= seen, f"{stream}: {kind} after a page loses records"
 
-    @pytest.mark.parametrize("kind", sorted(_READ))
+    @pytest.mark.parametrize("kind", sorted(READS))
     def test_a_lookup_in_trouble_never_says_that_there_is_nothing(self, far: FarSide, kind: Trouble) -> None:
         """ "Not found" makes the engine send a create again: a look-up that failed must raise."""
         tools.needs(far, kind, "read trouble")
@@ -158,11 +159,11 @@ class Troubles:
                 near = {name: change.fields.get(name) for name in connector.streams[stream].near}
                 with far.trouble(kind, stream, of="read"):
                     if connector.streams[stream].key_field:
-                        with pytest.raises(_READ[kind]) as caught:
+                        with pytest.raises(READS[kind]) as caught:
                             connector.find(stream, change.key, near)
                         tools.tells_no_secret(far, caught.value)
                     if "get" in far.streams[stream].does:
-                        with pytest.raises(_READ[kind]) as caught:
+                        with pytest.raises(READS[kind]) as caught:
                             connector.get(stream, ids)
                         tools.tells_no_secret(far, caught.value)
 
