@@ -72,6 +72,8 @@ class CallLog:
             end = text.index("\n", start)
             parts = text[start:end].rstrip("\r").split("|")
             start = end + 1
+            if parts == [""]:
+                continue
             surplus = len(parts) - len(names)
             if surplus > 0:
                 parts[free : free + surplus + 1] = ["|".join(parts[free : free + surplus + 1])]

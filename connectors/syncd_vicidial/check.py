@@ -31,7 +31,7 @@ def run(api: Api, calls: Calls, options: Options, *, read_calls: bool) -> list[e
         told = answers.version(api.version())
     except errors.SyncdError as error:
         return [errors.Problem(f"VICIdial cannot be reached: {error}", "url", "check the address and the network")]
-    problems = [*clock.problems(told, options), *login(options)]
+    problems = [*clock.problems(told, options), *clock.apart(told), *login(options)]
     if options.transliterate and options.use_non_latin:
         what = "with use_non_latin all letters are kept, so that nothing is transliterated"
         problems.append(errors.Problem(what, "transliterate", "remove one of the two", fatal=False))

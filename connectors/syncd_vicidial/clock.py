@@ -41,6 +41,20 @@ def problems(told: Mapping[str, str], options: Options) -> Iterator[errors.Probl
         )
 
 
+def misread(told: Mapping[str, str], options: Options) -> errors.Problem | None:
+    """Given the parts of the answer to `version`, what makes every time that the server tells a wrong one. Calls would
+    get other times, and with them other ids, than they have once it is mended."""
+    return next((one for one in problems(told, options) if one.fatal), None)
+
+
+def apart(told: Mapping[str, str]) -> Iterator[errors.Problem]:
+    """A warning where the server's clock and this machine's differ. Calls are read by the server's, so none is lost."""
+    seconds = int(told["EPOCH"]) - datetime.now(UTC).timestamp()
+    if abs(seconds) >= _APART_SECONDS:
+        what = f"the server's clock is {_difference(seconds)}: calls and callbacks have wrong times"
+        yield errors.Problem(what, "", "let both machines keep time by NTP", fatal=False)
+
+
 def findings(told: Mapping[str, str], options: Options, *, reads_calls: bool) -> Iterator[Finding]:
     """The same, and what is right; `reads_calls`: whether the zone is needed."""
     found = list(problems(told, options))
@@ -49,9 +63,11 @@ def findings(told: Mapping[str, str], options: Options, *, reads_calls: bool) ->
         yield Finding("time zone", "unknown" if unknown else "missing", one.what, one.fix, one.where)
     if not found:
         yield Finding("time zone", "found", options.time_zone or "")
-    apart = int(told["EPOCH"]) - datetime.now(UTC).timestamp()
-    if abs(apart) < _APART_SECONDS:
+    wrong = list(apart(told))
+    yield from (Finding("clock", "missing", one.what, one.fix) for one in wrong)
+    if not wrong:
         yield Finding("clock", "found", "right")
-    else:
-        said = f"{abs(apart):.0f} s {'ahead of' if apart > 0 else 'behind'} this machine's"
-        yield Finding("clock", "missing", said, "let both machines keep time by NTP")
+
+
+def _difference(seconds: float) -> str:
+    return f"{abs(seconds):.0f} s {'ahead of' if seconds > 0 else 'behind'} this machine's"

@@ -16,6 +16,7 @@ from syncd_vicidial import (
     callback_stream,
     callbacks,
     check,
+    clock,
     custom,
     custom_check,
     dnc,
@@ -55,6 +56,7 @@ class VicidialConnector:
         self._options = options
         self._api = Api(options, client=client)
         self.capabilities = Capabilities(self._api, options, InMemory())
+        self._misread: errors.Problem | None = None
         self._dnc = dnc.Dnc(self._api, options)
         self._database = _database(options)
         if options.database is None or self._database is None:
@@ -112,9 +114,11 @@ class VicidialConnector:
 
     def clock(self) -> datetime:
         """The web server's time. Needs no login. Raises AuthFailed, RetryLater."""
-        told = self._api.version()
-        self.capabilities.seen(told)
-        return datetime.fromtimestamp(int(answers.version(told)["EPOCH"]), UTC)
+        text = self._api.version()
+        self.capabilities.seen(text)
+        told = answers.version(text)
+        self._misread = clock.misread(told, self._options)
+        return datetime.fromtimestamp(int(told["EPOCH"]), UTC)
 
     def check(self) -> list[errors.Problem]:
         """See `protocol.Connector.check`; one login is at risk at most."""
@@ -142,7 +146,10 @@ class VicidialConnector:
         self, stream: str, since: records.Cursor | None, until: datetime, fields: Sequence[str]
     ) -> Iterator[records.Page]:
         """Calls by their start, callbacks by the calls that ended with them; leads cannot be read by change, VICIdial
-        keeps no usable time of one."""
+        keeps no usable time of one. Raises RetryLater as long as the server's clock, when `clock` last looked, was in
+        another zone than the options name."""
+        if self._misread is not None:
+            raise errors.RetryLater(f"calls are not read: {self._misread}")
         if stream == "callbacks":
             return self._booked.pull(since, until)
         if stream != "calls":

@@ -25,6 +25,7 @@ NEEDED = ("uniqueid", "lead_id", "call_date", "length_in_sec", "user")
 WORDS = {"campaign": "campaign_id", "agent": "user", "status": "status", "unique": "uniqueid"}
 _LOOKUP, _OF_SITE = "recording_lookup", "get_recording"
 _HEADER = "start_time|user|recording_id|lead_id|"
+_ONE_CALL = timedelta(days=1)  # no call, with all its transfers, is longer
 _SLACK = timedelta(seconds=30)  # recording begins with the agent, and may end after the hang-up
 
 
@@ -85,7 +86,8 @@ class Recordings:
         epoch = int(unique[1]) if unique else None
         rows: list[_Row] = []
         if uniqueid and function == _LOOKUP:
-            rows = [row for row in self._rows(function, {"uniqueid": uniqueid}, epoch) if row.lead_id == lead_id]
+            named = self._rows(function, {"uniqueid": uniqueid}, epoch)
+            rows = [row for row in named if row.lead_id == lead_id and _is_near(row, call)]
         if not rows and lead_id:
             rows = [row for row in self._rows(function, {"lead_id": lead_id}, epoch) if _is_during(row, call)]
         # both legs of a transferred call have one uniqueid: each has its own agent's recordings
@@ -138,6 +140,12 @@ class Recordings:
             if location.startswith(rule.begins):
                 return rule.to + location.removeprefix(rule.begins)
         return location
+
+
+def _is_near(row: _Row, call: records.Record) -> bool:
+    """Whether a recording with the call's uniqueid is of this call and not of one that had it before: a clock that was
+    wrong makes them come again."""
+    return abs(row.start - records.instant(call.fields.get("call_date") or "")) <= _ONE_CALL
 
 
 def _is_during(row: _Row, call: records.Record) -> bool:

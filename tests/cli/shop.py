@@ -209,6 +209,7 @@ def opened(folder: Path, process: forks.Forks) -> Iterator[Shop]:
     with closing(sqlite3.connect(folder / "crm.db")) as connection:
         connection.executescript(_TABLES)
     with vicidial.serve() as sim:
+        sim.world.clock.set_zone("America/New_York")
         shop = Shop(folder, sim, process)
         shop.write(shop.settings())
         yield shop

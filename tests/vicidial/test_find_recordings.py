@@ -190,6 +190,25 @@ def test_calls_of_one_second_and_both_legs_of_a_transfer_get_their_own(
         assert len({one.fields["recording_id"] for one in recordings}) == 1
 
 
+def test_a_call_gets_no_recording_of_one_that_had_its_uniqueid_a_year_ago(
+    sim: vicidial.Simulator, dialer: VicidialConnector
+) -> None:
+    """Asterisk's uniqueids begin anew where a clock was wrong or a server was built again."""
+    for minutes in (30, 30 + 365 * 24 * 60):
+        site.door(
+            sim.url, "call", lead_id=5001, user="1001", status="NI", call_date=at(minutes), length_in_sec=60,
+            uniqueid="1795000777.1", recording=True,
+        )  # fmt: skip
+    until = datetime.now(UTC)
+    every = []
+    for days in (0, 365):
+        window = until - timedelta(days=days)
+        pages = dialer.pull("calls", records.Cursor(window - timedelta(hours=2)), window, ())
+        every += [one for page in pages for one in page.records if one.fields["uniqueid"] == "1795000777.1"]
+    assert len({one.id for one in every}) == 2, "two calls, each with a key of its own"
+    assert [starts(found) for found in dialer.recordings(every)] == [[one.fields["call_date"]] for one in every]
+
+
 def test_a_recording_that_lost_its_call_is_found_by_lead_and_time(
     sim: vicidial.Simulator, dialer: VicidialConnector
 ) -> None:
