@@ -22,6 +22,7 @@ from syncd.sdk.testing.contract import ConnectorContract
 from syncd.simulators import vicidial
 from syncd_vicidial import VicidialConnector
 from syncd_vicidial.options import Options
+from tests.contract import patience
 from tests.end_to_end import dialer
 
 SECRET = "Canary-Word_4711"
@@ -213,9 +214,7 @@ class TestVicidial(ConnectorContract):
     def far(self, request: pytest.FixtureRequest) -> Iterator[FarVicidial]:
         callspec = getattr(request.node, "callspec", None)
         kind = str(callspec.params.get("kind", "")) if callspec else ""
-        options: dict[str, Any] = {}
-        if kind.startswith("timeout"):
-            options["read_seconds"] = 0.7
+        options: dict[str, Any] = {"read_seconds": patience.read_seconds(request)}
         if kind == "409":  # without it VICIdial knows no conflict
             options["duplicate_check"] = "DUPSYS"
         rights = {"user_level": 9, "modify_lists": 1, "delete_from_dnc": 1}  # for statistics, and to take off lists

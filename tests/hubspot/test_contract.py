@@ -16,6 +16,7 @@ from syncd.simulators import hubspot
 from syncd.simulators.hubspot import server
 from syncd_hubspot import HubspotConnector
 from syncd_hubspot.options import Options
+from tests.contract import patience
 from tests.hubspot.portal import key_property
 
 _KINDS = {"leads": "contacts", "calls": "calls", "tasks": "tasks"}
@@ -43,8 +44,9 @@ _EVERY = {"unauthorized", "forbidden", "busy_bare", "used_up"}
 class Far:
     """A portal as the suite's far side."""
 
-    def __init__(self, sim: server.Simulator) -> None:
+    def __init__(self, sim: server.Simulator, read_seconds: float) -> None:
         self._sim = sim
+        self._read_seconds = read_seconds
         (self._parent,) = self.enter("leads", [{}], at=datetime.fromisoformat("2001-01-01T00:00:00Z"))
         self._own = {self._parent}
 
@@ -79,7 +81,7 @@ class Far:
     def connector(self) -> protocol.Connector:
         options = {
             "token": "pat-sim", "url": self._sim.url, "calls": {}, "tasks": {}, "requests_per_10_seconds": 100_000,
-            "searches_per_second": 1000, "read_seconds": 0.5, "archived_seconds": 0, "daily_reserve": 0,
+            "searches_per_second": 1000, "read_seconds": self._read_seconds, "archived_seconds": 0, "daily_reserve": 0,
         }  # fmt: skip
         return HubspotConnector(Options.model_validate(options), client="acme")
 
@@ -145,6 +147,6 @@ class TestHubspot(ConnectorContract):
     """The suite on a simulated portal."""
 
     @pytest.fixture
-    def far(self) -> Iterator[FarSide]:
+    def far(self, request: pytest.FixtureRequest) -> Iterator[FarSide]:
         with hubspot.serve(key_property()) as sim:
-            yield Far(sim)
+            yield Far(sim, patience.read_seconds(request))

@@ -16,6 +16,7 @@ from syncd.simulators import salesforce
 from syncd.simulators.salesforce import logins, server, times
 from syncd_salesforce.connector import SalesforceConnector
 from syncd_salesforce.options import SalesforceOptions
+from tests.contract import patience
 
 _KINDS = {"leads": "Lead", "calls": "Task", "tasks": "Task"}
 _TEXT = {"leads": "City", "calls": "CallDisposition", "tasks": "Description"}
@@ -42,8 +43,9 @@ _EVERY = {"unauthorized", "limit_exceeded"}
 class Far:
     """An org as the suite's far side."""
 
-    def __init__(self, sim: server.Simulator) -> None:
+    def __init__(self, sim: server.Simulator, read_seconds: float) -> None:
         self._sim = sim
+        self._read_seconds = read_seconds
         (self._parent,) = self.enter("leads", [{}], at=datetime.fromisoformat("2001-01-01T00:00:00Z"))
         self._own = {self._parent}
 
@@ -83,7 +85,7 @@ class Far:
     def connector(self) -> protocol.Connector:
         login = {"client_id": logins.APP["id"], "client_secret": logins.APP["secret"]}
         keys = {stream: {"key_field": _KEY} for stream in ("calls", "tasks")}
-        options = {"url": self._sim.url, **login, **keys, "read_seconds": 0.5}
+        options = {"url": self._sim.url, **login, **keys, "read_seconds": self._read_seconds}
         return SalesforceConnector(SalesforceOptions.model_validate(options), client="acme")
 
     def sample(self, stream: str, number: int) -> dict[str, str | None]:
@@ -138,6 +140,6 @@ class TestSalesforce(ConnectorContract):
     """The suite on a simulated org."""
 
     @pytest.fixture
-    def far(self) -> Iterator[FarSide]:
+    def far(self, request: pytest.FixtureRequest) -> Iterator[FarSide]:
         with salesforce.serve({}) as sim:
-            yield Far(sim)
+            yield Far(sim, patience.read_seconds(request))

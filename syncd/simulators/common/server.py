@@ -163,9 +163,7 @@ class Server(abc.ABC, Generic[D]):
         self._listening.clear()
         _shut(self._listener)  # it stays bound, so that nobody else gets the port, and connections are refused
         for connection in list(self._connections):
-            connection.closing = True
-            if not connection.busy:
-                connection.shut()
+            connection.close_when_idle()
         self._later(seconds, self.listen_again)
 
     def listen_again(self) -> None:
@@ -187,9 +185,7 @@ class Server(abc.ABC, Generic[D]):
     def _converse(self, connection: Connection) -> None:
         try:
             while (request := connection.read()) is not None:
-                keep_alive = self._serve(connection, request)
-                connection.busy = False
-                if not keep_alive or connection.closing:
+                if not self._serve(connection, request) or connection.closing:
                     break
         except wire.BadRequest as error:
             with contextlib.suppress(OSError):
@@ -205,8 +201,7 @@ class Server(abc.ABC, Generic[D]):
     def _serve(self, connection: Connection, request: HttpRequest) -> bool:
         if request.path.startswith(control.PREFIX):
             answer = control.answer(self.commands(), request)
-            connection.sock.sendall(answer.to_bytes(keep_alive=request.keep_alive))
-            return request.keep_alive
+            return connection.answer(answer, keep_alive=request.keep_alive)
         asked = self.read(request)
         with self._meter:
             self.functions[asked.name] += 1
@@ -300,9 +295,7 @@ class Server(abc.ABC, Generic[D]):
         self._later(seconds, apply)
 
     def _send(self, connection: Connection, asked: Asked[D], answer: HttpAnswer) -> bool:
-        keep_alive = asked.request.keep_alive and not connection.closing
-        connection.sock.sendall(answer.to_bytes(keep_alive=keep_alive))
-        return keep_alive
+        return connection.answer(answer, keep_alive=asked.request.keep_alive)
 
     # for tests and the control door
 

@@ -7,6 +7,7 @@ import dataclasses
 import http
 import socket
 import struct
+import threading
 from collections.abc import Mapping
 from urllib.parse import unquote_plus
 
@@ -87,15 +88,16 @@ class HttpAnswer:
 
 
 class Connection:
-    """A client's connection. `busy` while a request is being answered."""
+    """A client's connection. `busy` while a request is being answered; `turn`: hold it to look at that and to close."""
 
-    __slots__ = ("_buffer", "busy", "closing", "sock")
+    __slots__ = ("_buffer", "busy", "closing", "sock", "turn")
 
     def __init__(self, sock: socket.socket) -> None:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.sock = sock
         self.busy = False
         self.closing = False
+        self.turn = threading.Lock()
         self._buffer = b""
 
     def read(self) -> HttpRequest | None:
@@ -140,6 +142,22 @@ class Connection:
         if not given.isdecimal() or int(given) > _MAX_BODY_BYTES:
             raise BadRequest("bad Content-Length")
         return int(given)
+
+    def answer(self, answer: HttpAnswer, *, keep_alive: bool) -> bool:
+        """Send an answer; return whether the connection stays open, which the answer tells the client. Once it has the
+        answer the connection is idle: whoever closes it then does so before the client can ask again."""
+        with self.turn:
+            keep_alive = keep_alive and not self.closing
+            self.sock.sendall(answer.to_bytes(keep_alive=keep_alive))
+            self.busy = not keep_alive
+        return keep_alive
+
+    def close_when_idle(self) -> None:
+        """Close it now, or once the request that is being answered has its answer."""
+        with self.turn:
+            self.closing = True
+            if not self.busy:
+                self.shut()
 
     def reset(self) -> None:
         """Close with RST instead of FIN, as a crashed server's kernel answers."""
