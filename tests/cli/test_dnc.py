@@ -117,8 +117,8 @@ def test_nobody_is_dialled_without_consent(begun: Shop) -> None:
 @pytest.mark.parametrize(("hours", "in_hopper"), [("24hours", True), ("never", False)])
 def test_new_leads_go_into_the_hopper_only_if_they_may_be_called_now(begun: Shop, hours: str, in_hopper: bool) -> None:
     world = begun.sim.world
-    if hours == "never":
-        begun.sim.world.campaigns["TESTCAMP"].local_call_time = "12pm-5pm"
+    world.campaigns["TESTCAMP"].local_call_time = hours if in_hopper else "12pm-5pm"
+    if not in_hopper:
         world.clock.freeze(frozen=True)
         world.clock.offset_seconds += 3 * 3600 - world.clock.epoch() % 86400  # 3:00 UTC is late in the evening there
     changed(begun, dialer={"hopper_priority": 40})

@@ -22,9 +22,10 @@ ELEVEN = "2030-12-02T16:00:00Z"
 
 @pytest.fixture
 def sim() -> Iterator[vicidial.Simulator]:
-    """A simulated stock server in New York."""
+    """A simulated stock server in New York, whose campaign dials at any hour."""
     with vicidial.serve() as running:
         running.world.clock.set_zone("America/New_York")
+        running.world.campaigns["TESTCAMP"].local_call_time = "24hours"
         yield running
 
 
