@@ -243,6 +243,8 @@ def _edit(sim: "Simulator", arguments: Arguments) -> Arguments:
 def _delete(sim: "Simulator", arguments: Arguments) -> Arguments:
     with sim.world.lock:
         lead = _lead(sim, arguments)
+        if arguments.get("archive"):
+            sim.world.archived_leads[lead.lead_id] = lead
         sim.world.delete_lead(lead)
         return {"deleted": lead.lead_id}
 

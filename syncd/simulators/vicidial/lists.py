@@ -105,8 +105,8 @@ def campaigns_list(req: Request) -> None:
         req.echo(delimiter.join(_CAMPAIGNS) + "\n")
     for campaign in visible:
         values = (
-            campaign.campaign_id, campaign.campaign_name, campaign.active, "---ALL---", "MANUAL", "0", "", "NEW", "60",
-            "9", "", "",
+            campaign.campaign_id, campaign.campaign_name, campaign.active, "---ALL---", campaign.dial_method,
+            campaign.auto_dial_level, "", campaign.dial_statuses, "60", "9", "", "",
         )  # fmt: skip
         req.echo(delimiter.join(values) + "\n")
 

@@ -56,7 +56,8 @@ def lead_all_info(req: Request) -> None:
     data = f"{req.user_name}|{lead_id}|{phone}"
     found: list[rows.Lead] = []
     if lead_id:
-        lead = req.world.leads.get(int(lead_id))
+        table = req.world.archived_leads if req.get("archived_lead") == "Y" else req.world.leads
+        lead = table.get(int(lead_id))
         found = [lead] if lead else []
     elif 6 <= len(phone) <= 19:
         found = sorted(req.world.leads_where("phone_number", phone), key=lambda lead: -lead.lead_id)[:1000]

@@ -101,6 +101,8 @@ class Campaign:
     local_call_time: str = "9am-9pm"
     use_other_campaign_dnc: str = ""
     dial_method: str = "MANUAL"
+    auto_dial_level: str = "0"
+    dial_statuses: str = "NEW"  # separated by blanks
     campaign_allow_inbound: str = "N"
     manual_dial_list_id: str = "998"
     api_manual_dial: str = "STANDARD"

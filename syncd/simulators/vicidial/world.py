@@ -87,6 +87,7 @@ class World:
         self.dnc: dict[str, set[str]] = {SYSTEM_DNC: set(state.get("dnc", ()))}
         self.dnc.update((name, set(numbers)) for name, numbers in state.get("campaign_dnc", {}).items())
         self.leads: dict[int, rows.Lead] = {}
+        self.archived_leads: dict[int, rows.Lead] = {}  # vicidial_list_archive
         self._by_column = {"phone_number": _Index(), "alt_phone": _Index(), "vendor_lead_code": _Index()}
         self.next_lead_id = int(system.get("next_lead_id", FIRST_LEAD_ID))
         # Leads inserted by the API: what the control door waits for and counts.
