@@ -19,6 +19,8 @@ from syncd_vicidial import (
     clock,
     custom,
     custom_check,
+    dial_tables,
+    dialling,
     dnc,
     examine,
     example,
@@ -74,6 +76,8 @@ class VicidialConnector:
         self._writer = lead_writing.Writer(self._api, options, self._leads, self._flags, self._words, self._custom)
         self._statistics = Statistics(self._api, options, self.capabilities)
         self.agents = AgentApi(self._api, self._leads, options, self._flags)
+        tables = dial_tables.Tables(self._database) if self._database is not None else None
+        self._dialling = dialling.Dialling(self._api, options, self._leads, self._calls, tables)
         self._recordings = recordings.Recordings(self._api, options, self.capabilities)
 
     @property
@@ -230,6 +234,22 @@ class VicidialConnector:
     def check_statistics(self) -> list[errors.Problem]:
         """Whether the user may call the functions that they are read with."""
         return list(statistics_check.problems(self.capabilities, self._options))
+
+    def circumstances(self, lead_id: str) -> Sequence[protocol.Circumstance]:
+        """What keeps a lead from being dialled; see `protocol.ExplainsDialling`."""
+        return self._dialling.circumstances(lead_id)
+
+    def leads_with(self, number: str, phone_code: str) -> Sequence[str]:
+        """The leads that have this number, oldest first. Raises AuthFailed, RetryLater."""
+        return self._dialling.leads_with(number, phone_code)
+
+    def calls_of(self, lead_id: str, most: int) -> Sequence[records.Record]:
+        """The newest calls of a lead, oldest first. Raises AuthFailed, RetryLater, UserError."""
+        return self._dialling.calls_of(lead_id, most)
+
+    def call_beginnings(self, text: str) -> Sequence[str]:
+        """How the ids of calls with this uniqueid begin."""
+        return self._dialling.call_beginnings(text)
 
     def agent_actions(self) -> Sequence[protocol.Action]:
         """The functions of the Agent API that `command_agent` knows."""

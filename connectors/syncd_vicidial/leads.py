@@ -19,6 +19,7 @@ _PHONES_AT_ONCE = 50
 _OWN_LIST = 100  # from this entry_list_id on, a lead's custom values are in that list's table
 OF_LIST = frozenset({"list_id", "entry_list_id"})  # columns that tell which list's custom fields a lead has
 _WORDS = text.Words()
+_LEAD_ID = re.compile(r"[1-9][0-9]{0,18}")  # whatever else is asked for, VICIdial takes the digits of it
 
 
 class Leads:
@@ -64,7 +65,7 @@ class Leads:
             told = self._callbacks.read(lead_id)
             return replace(record, fields={**record.fields, **{name: told[name] for name in booked}})
 
-        found = self._api.all(with_callback, ids)
+        found = self._api.all(with_callback, [one for one in ids if _LEAD_ID.fullmatch(one)])
         return [record for record in found if record is not None]
 
     def find(self, keys: Sequence[tuple[records.SyncKey, records.Fields]]) -> list[list[records.Record]]:

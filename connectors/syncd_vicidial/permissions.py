@@ -50,6 +50,7 @@ NEEDED: Mapping[str, Needs] = {
     "lead_callback_info": Needs(7, (REPORTS, API)),
     "check_phone_number": Needs(8, (API,)),
     "campaigns_list": Needs(8, (REPORTS, API)),
+    "list_info": Needs(8, (LISTS, API)),
     "list_custom_fields": Needs(8, (LISTS, API)),
     "user_details": Needs(7, (REPORTS, API)),
     "recording_lookup": Needs(7, (REPORTS, API)),

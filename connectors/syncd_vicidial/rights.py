@@ -18,7 +18,8 @@ from syncd_vicidial.probes import Told
 _UNLESS: Mapping[str, str] = {
     "delete_from_dnc": ", unless you use `syncd dnc remove`",
     "user_level": ", unless you use `syncd stats`",
-    "view_reports": ", unless you use `syncd recordings` or `syncd stats`",
+    "view_reports": ", unless you use `syncd recordings`, `syncd stats` or `syncd why`",
+    "modify_lists": ", unless you use `syncd why`",
     "modify_campaigns": ", unless you use `syncd agent … set_timer_action`",
 }
 _SHOWN = 3

@@ -297,6 +297,43 @@ class TellsStatistics(Protocol):
         permission), RetryLater, also where an answer cannot be understood."""
 
 
+CircumstanceState = Literal["prevents", "delays", "unknown", "fine"]
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstance:
+    """Something that decides whether a record is being dialled, as it is now. `code` is a short word for programs,
+    `said` a sentence for people without personal data, `fix` what to do about it.
+
+    `state`: "prevents", until somebody changes it; "delays", it passes by itself; "unknown", it cannot be seen (`fix`
+    says what it needs); "fine"."""
+
+    code: str
+    state: CircumstanceState
+    said: str
+    fix: str = ""
+
+
+@runtime_checkable
+class ExplainsDialling(Protocol):
+    """Extra: a dialer that can say what keeps a lead from being dialled. What cannot be seen is said to be unknown,
+    never guessed; changes nothing."""
+
+    def circumstances(self, lead_id: str) -> Sequence[Circumstance]:
+        """All that decides about this lead, in the order in which it is to be looked at; also of one that is gone.
+        Raises LoginRefused; what else is refused is "unknown"."""
+
+    def leads_with(self, number: str, phone_code: str) -> Sequence[str]:
+        """The leads that have this number, oldest first. Raises AuthFailed, RetryLater."""
+
+    def calls_of(self, lead_id: str, most: int) -> Sequence[Record]:
+        """The newest calls of a lead as the stream "calls" has them, oldest first, at most so many. Raises AuthFailed,
+        RetryLater, UserError."""
+
+    def call_beginnings(self, text: str) -> Sequence[str]:
+        """How the ids of calls in the stream "calls" may begin that people call by this text; does no I/O."""
+
+
 @dataclass(frozen=True, slots=True)
 class Budget:
     """How many of a limited number of requests are used. `renewed_at`: when it begins anew; None: bit by bit, or nobody

@@ -1,0 +1,342 @@
+"""Why a lead is not being dialled: all that VICIdial looks at before it dials one, as far as it can be seen.
+
+Source: AST_VDhopper.pl and non_agent_api.php, trunk 3884. Once a minute the hopper is filled with leads whose campaign
+and list are active, whose status the campaign dials, who were not called since the list was last reset (or are to be
+recycled), who may be called at this hour and are on no do-not-call list; the dialler takes from the hopper by priority,
+for agents who wait.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from syncd.sdk import errors, records
+from syncd.sdk.protocol import Circumstance
+from syncd_vicidial import answers, callbacks, dial_reads, dial_tables, windows
+from syncd_vicidial.api import Api
+from syncd_vicidial.calls import Calls
+from syncd_vicidial.dnc import Dnc
+from syncd_vicidial.leads import Leads
+from syncd_vicidial.options import SYSTEM, Options
+
+_T = TypeVar("_T")
+_COLUMNS = frozenset({"status", "list_id", "phone_number", "phone_code", "state", "called_count", "gmt_offset_now"})
+_ALWAYS = "24hours"
+_UNIQUEID = re.compile(r"(?=.*\.)[A-Za-z0-9.-]{3,20}")
+_BY_HAND = ("MANUAL", "INBOUND_MAN", "SHARED_MAN")
+_IN_HOPPER = {
+    "READY": "it is in the hopper and ready",
+    "QUEUE": "it is being dialled just now",
+    "INCALL": "it is being dialled just now",
+}
+_LEAST_SECONDS = 60
+
+
+class Dialling:
+    """See `protocol.ExplainsDialling`."""
+
+    def __init__(
+        self,
+        api: Api,
+        options: Options,
+        leads: Leads,
+        calls: Calls,
+        tables: dial_tables.Tables | None,
+    ) -> None:
+        self._api = api
+        self._options = options
+        self._leads = leads
+        self._calls = calls
+        self._reads = dial_reads.Reads(api)
+        self._dnc = Dnc(api, options)
+        self._callbacks = callbacks.Callbacks(api, options)
+        self._tables = tables
+
+    def circumstances(self, lead_id: str) -> list[Circumstance]:
+        """See `protocol.ExplainsDialling`."""
+        return list(self._circumstances(lead_id))
+
+    def leads_with(self, number: str, phone_code: str) -> list[str]:
+        """The leads that have this number, oldest first. Raises AuthFailed, RetryLater."""
+        found = self._leads.with_phone(number, ["phone_code"])
+        ours = [one.id for one in found if one.fields["phone_code"] in ("", phone_code)]
+        return sorted(ours, key=int)
+
+    def calls_of(self, lead_id: str, most: int) -> list[records.Record]:
+        """The newest calls of a lead, oldest first, by its present number: `phone_number_log` says in which hours there
+        were any, and these are read as always. Raises AuthFailed, RetryLater, UserError."""
+        zone = self._options.zone()
+        lead = self._leads.one(lead_id, frozenset({"phone_number"}))
+        phone = (lead.fields["phone_number"] or "") if lead is not None else ""
+        if not phone:
+            return []
+        times = [datetime.fromisoformat(one) for one in self._reads.called_at(phone)[-most:]]
+        found: dict[str, records.Record] = {}
+        if zone is None:
+            problem = errors.Problem("calls cannot be read without the server's time zone", "time_zone", "set it")
+            raise errors.UserError([problem])
+        for hour in dict.fromkeys(one.replace(minute=0, second=0) for one in times):
+            first, last = min(windows.both(hour, zone)), max(windows.both(hour, zone))
+            for page in self._calls.pull(records.Cursor(first), last + timedelta(hours=1)):
+                found.update((one.id, one) for one in page.records if one.fields.get("lead_id") == lead_id)
+        return sorted(found.values(), key=lambda one: one.fields.get("call_date") or "")[-most:]
+
+    def call_beginnings(self, text: str) -> tuple[str, ...]:
+        """A call is known by its uniqueid; both legs of a transferred one have it."""
+        return (f"out|{text}|", f"in|{text}|") if _UNIQUEID.fullmatch(text) else ()
+
+    # -- what decides
+
+    def _circumstances(self, lead_id: str) -> Iterator[Circumstance]:
+        lead = self._looked(lambda: self._leads.one(lead_id, _COLUMNS))
+        if isinstance(lead, errors.SyncdError):
+            yield _unseen("lead", "the lead", lead)
+            return
+        if lead is None:
+            yield self._gone(lead_id)
+            return
+        columns = {name: value or "" for name, value in lead.fields.items()}
+        list_row = self._looked(lambda: self._reads.list_row(columns["list_id"]))
+        yield _of_list(columns["list_id"], list_row, self._today())
+        campaign_id = list_row.campaign if isinstance(list_row, dial_reads.ListRow) else ""
+        if not campaign_id:
+            if isinstance(list_row, dial_reads.ListRow):
+                fix = f"Lists › {columns['list_id']} › Campaign"
+                yield Circumstance("campaign", "prevents", "its list belongs to no campaign", fix)
+            yield from self._listed(columns, "", None)
+            yield from self._booked(lead_id, columns["status"])
+            return
+        settings = self._settings(campaign_id, columns["list_id"])
+        campaign = self._looked(lambda: self._reads.campaign(campaign_id))
+        yield from _of_campaign(campaign_id, campaign, columns["status"])
+        yield self._reset(lead_id, campaign_id, columns["status"])
+        yield from self._listed(columns, campaign_id, settings)
+        yield from self._hours(columns, settings)
+        yield from self._booked(lead_id, columns["status"])
+        yield from self._limits(columns, settings)
+        if isinstance(settings, errors.SyncdError | None):
+            yield self._unseen_settings(campaign_id, settings)
+        yield self._hopper(lead_id, campaign_id, settings)
+        if isinstance(campaign, dial_reads.Campaign) and campaign.method not in _BY_HAND:
+            yield self._agents(campaign_id)
+
+    def _looked(self, look: Callable[[], _T]) -> _T | errors.SyncdError:
+        """What `look` says, or why it cannot be seen. Raises LoginRefused: that is not tried again."""
+        try:
+            return look()
+        except errors.LoginRefused:
+            raise
+        except errors.SyncdError as error:
+            return error
+
+    def _today(self) -> str:
+        """The server's date; "" where it does not tell."""
+        told = self._looked(lambda: answers.version(self._api.version()))
+        return "" if isinstance(told, errors.SyncdError) else told.get("DATE", "")[:10]
+
+    def _gone(self, lead_id: str) -> Circumstance:
+        """Where a lead is that is not among those that are dialled."""
+        said = self._looked(lambda: self._api.read("lead_all_info", {"lead_id": lead_id, "archived_lead": "Y"}))
+        if isinstance(said, errors.SyncdError):
+            return _unseen("archived", "whether the lead was archived", said)
+        if said.strip() and not said.startswith("ERROR: "):
+            fix = "bring it back (function `lead_dearchive`) if it is to be dialled"
+            return Circumstance("archived", "prevents", "the lead was moved to the archive, where nobody dials it", fix)
+        fix = "if it is to be dialled, `syncd held retry` makes a new one once its record is held as missing"
+        return Circumstance("gone", "prevents", "the dialer has no such lead any more", fix)
+
+    def _settings(self, campaign_id: str, list_id: str) -> dial_tables.Settings | errors.SyncdError | None:
+        tables = self._tables
+        return None if tables is None else self._looked(lambda: tables.settings(campaign_id, list_id))
+
+    def _unseen_settings(self, campaign_id: str, settings: errors.SyncdError | None) -> Circumstance:
+        what = f"campaign {campaign_id}'s lead filter, limits of calls and lead recycling are not visible"
+        if settings is None or self._tables is None:
+            return Circumstance("settings", "unknown", what, "needs the option `database`")
+        fix = self._tables.fix if isinstance(settings, errors.AuthFailed) else ""
+        return Circumstance("settings", "unknown", f"{what}: {settings}", fix)
+
+    def _reset(self, lead_id: str, campaign_id: str, status: str) -> Circumstance:
+        code = "called"
+        asked = {"lead_id": lead_id, "field_name": "called_since_last_reset"}
+        said = self._looked(lambda: self._api.read("lead_field_info", asked, printed_first=True))
+        if isinstance(said, errors.SyncdError) or not re.fullmatch(r"N|Y\d*", said):
+            refused = said if isinstance(said, errors.SyncdError) else self._refused(said)
+            return _unseen(code, "whether it was called since its list was last reset", refused)
+        if said == "N":
+            return Circumstance(code, "fine", "it was not called since its list was last reset")
+        told = "it was called since its list was last reset"
+        tables = self._tables
+        recycled = None if tables is None else self._looked(lambda: tables.recycling(campaign_id, status))
+        if isinstance(recycled, dial_tables.Recycling):
+            times = int(said[1:] or 0)
+            if times < recycled.times:
+                after = f"{recycled.after_seconds // _LEAST_SECONDS} min after its last call"
+                return Circumstance(code, "delays", f"{told}; leads of status {status} are dialled again {after}")
+            told += f", and recycled {times} times, which is all that campaign {campaign_id} wants"
+        fix = "reset the list, or only this lead (`update_lead` with reset_lead=Y), if it is to be dialled again"
+        return Circumstance(code, "prevents", told, fix)
+
+    def _refused(self, said: str) -> errors.SyncdError:
+        lines = answers.parse(said)
+        refused = answers.refusal(lines[0], "lead_field_info", self._api.user) if lines else None
+        return refused or errors.RetryLater("lead_field_info gives an answer that is not understood")
+
+    def _listed(
+        self, columns: Mapping[str, str], campaign_id: str, settings: dial_tables.Settings | errors.SyncdError | None
+    ) -> Iterator[Circumstance]:
+        """The do-not-call lists of the system and of the campaign that dials it."""
+        seen = settings if isinstance(settings, dial_tables.Settings) else None
+        checks: list[tuple[str, str, dict[str, str], bool | None]] = [
+            (SYSTEM, "Use Internal DNC List", {"dnc_check": "AREACODE"}, seen.system_dnc if seen else None)
+        ]
+        if campaign_id:
+            check = {"campaign_dnc_check": "AREACODE", "campaign_id": campaign_id}
+            checks.append((campaign_id, "Use Campaign DNC List", check, seen.campaign_dnc if seen else None))
+        number, code = columns["phone_number"], columns["phone_code"]
+        for name, setting, check, looks in checks:
+            found = self._looked(lambda check=check: self._dnc.screened(number, code, check))  # type: ignore[misc]
+            if isinstance(found, errors.Screened):
+                said = f"its phone is on the do-not-call list {name}"
+                if looks is False:
+                    said += f", which campaign {campaign_id} does not look at ({setting}: N)"
+                elif looks is None and campaign_id:
+                    said += f", which campaign {campaign_id} looks at if it says so ({setting}; not visible)"
+                fix = "it stays so until the number is taken off (`syncd dnc remove`): the person's own word is needed"
+                yield Circumstance("dnc", "fine" if looks is False else "prevents", said, fix)
+            elif found is not None:
+                yield _unseen("dnc", f"whether its phone is on the do-not-call list {name}", found)
+            else:
+                yield Circumstance("dnc", "fine", f"its phone is not on the do-not-call list {name}")
+
+    def _hours(
+        self, columns: Mapping[str, str], settings: dial_tables.Settings | errors.SyncdError | None
+    ) -> Iterator[Circumstance]:
+        call_time = settings.call_time if isinstance(settings, dial_tables.Settings) else self._options.local_call_time
+        if not isinstance(settings, dial_tables.Settings) and call_time == _ALWAYS:
+            fix = "needs the option `database`, or the campaign's Call Time in the option `local_call_time`"
+            yield Circumstance("hours", "unknown", "the campaign's calling hours are not visible", fix)
+            return
+        found = self._looked(lambda: self._reads.within(call_time, columns))
+        if isinstance(found, errors.SyncdError):
+            yield _unseen("hours", f"whether it may be called at this hour (Call Time {call_time})", found)
+            return
+        allowed, offset = found
+        where = f"Call Time {call_time}, where its area code is" + (f" (UTC{float(offset):+g} h)" if offset else "")
+        if allowed:
+            yield Circumstance("hours", "fine", f"it may be called at this hour ({where})")
+        else:
+            yield Circumstance("hours", "delays", f"it is outside of calling hours ({where})", "wait for them")
+
+    def _booked(self, lead_id: str, status: str) -> Iterator[Circumstance]:
+        """A callback that stands: it is dialled at its time, whatever its status."""
+        found = self._looked(lambda: [one for one in self._callbacks.of(lead_id) if one.is_open])
+        if isinstance(found, errors.SyncdError):
+            yield _unseen("callback", "whether a callback is booked", found)
+            return
+        for one in found:
+            who = f" for user {one.owner} alone" if one.owner else ""
+            said = f"a callback{who} is booked for {one.time} on the server's clock ({one.status})"
+            waits = status in (callbacks.HOLD, callbacks.CAME_DUE)
+            yield Circumstance("callback", "delays" if waits else "fine", said)
+
+    def _limits(
+        self, columns: Mapping[str, str], settings: dial_tables.Settings | errors.SyncdError | None
+    ) -> Iterator[Circumstance]:
+        if not isinstance(settings, dial_tables.Settings):
+            return
+        count = int(columns["called_count"]) if columns["called_count"].isdigit() else 0
+        if settings.most_calls and count >= settings.most_calls:
+            said = f"it was called {count} times, and the campaign's Call Count Limit is {settings.most_calls}"
+            yield Circumstance("call_limit", "prevents", said, "raise the limit, if it is to be called again")
+        if settings.lead_filter:
+            said = (
+                f"the campaign has the lead filter {settings.lead_filter}; whether it takes this lead is not looked at"
+            )
+            yield Circumstance("lead_filter", "unknown", said, f"Filters › {settings.lead_filter}")
+
+    def _hopper(
+        self, lead_id: str, campaign_id: str, settings: dial_tables.Settings | errors.SyncdError | None
+    ) -> Circumstance:
+        if isinstance(settings, dial_tables.Settings) and settings.no_hopper:
+            return Circumstance("hopper", "fine", f"campaign {campaign_id} dials without a hopper")
+        tables = self._tables
+        status = "" if tables is None else self._looked(lambda: tables.hopper_status(lead_id, campaign_id))
+        if isinstance(status, str) and status and status != "READY":
+            said = _IN_HOPPER.get(status, f"it is in the hopper, and kept back there ({status})")
+            return Circumstance("hopper", "fine" if status in _IN_HOPPER else "delays", said)
+        places = self._looked(lambda: self._reads.hopper(campaign_id))
+        if isinstance(places, errors.SyncdError):
+            return _unseen("hopper", "whether it is in the hopper", places)
+        if lead_id in places:
+            said = f"it is in the hopper of campaign {campaign_id}, number {places[lead_id]} of {len(places)}"
+            return Circumstance("hopper", "fine", said)
+        said = f"it is not in the hopper of campaign {campaign_id}, which has {len(places)} leads that are ready"
+        return Circumstance("hopper", "delays", said, "it is filled once a minute with what nothing else keeps out")
+
+    def _agents(self, campaign_id: str) -> Circumstance:
+        found = self._looked(lambda: self._reads.agents(campaign_id))
+        if isinstance(found, errors.SyncdError):
+            return _unseen("agents", f"whether agents of campaign {campaign_id} are at work", found)
+        if not found.there:
+            said = f"no agent of campaign {campaign_id} is logged in"
+            return Circumstance("agents", "delays", said, "it is dialled once agents wait for calls")
+        if not found.ready:
+            said = f"none of the {found.there} agents of campaign {campaign_id} waits for a call"
+            return Circumstance("agents", "delays", said)
+        return Circumstance("agents", "fine", f"{found.ready} agents of campaign {campaign_id} wait for a call")
+
+
+def _unseen(code: str, what: str, error: errors.SyncdError) -> Circumstance:
+    fix = f"needs: {error.fix}" if isinstance(error, errors.AuthFailed) and error.fix else ""
+    return Circumstance(code, "unknown", f"{what} is not visible: {error}", fix)
+
+
+def _of_list(list_id: str, found: dial_reads.ListRow | errors.SyncdError | None, today: str) -> Circumstance:
+    code = "list"
+    if isinstance(found, errors.SyncdError):
+        return _unseen(code, f"list {list_id}", found)
+    if found is None:
+        fix = "put the lead into a list that exists"
+        return Circumstance(code, "prevents", f"there is no list {list_id}, or it may not be seen", fix)
+    if not found.active:
+        return Circumstance(
+            "list_inactive", "prevents", f"list {list_id} is not active", f"Lists › {list_id} › Active: Y"
+        )
+    if found.expires and found.expires < today:
+        said, fix = f"list {list_id} expired on {found.expires}", f"Lists › {list_id} › Expiration Date"
+        return Circumstance("list_expired", "prevents", said, fix)
+    return Circumstance(code, "fine", f"list {list_id} is active")
+
+
+def _of_campaign(
+    campaign_id: str, found: dial_reads.Campaign | errors.SyncdError | None, status: str
+) -> Iterator[Circumstance]:
+    if isinstance(found, errors.SyncdError):
+        yield _unseen("campaign", f"campaign {campaign_id}", found)
+        return
+    if found is None:
+        said = f"there is no campaign {campaign_id}, or it may not be seen"
+        yield Circumstance("campaign", "prevents", said, "put the list into a campaign that exists")
+        return
+    place = f"Campaigns › {campaign_id}"
+    if found.active:
+        yield Circumstance("campaign", "fine", f"campaign {campaign_id} is active")
+    else:
+        said = f"campaign {campaign_id} is not active"
+        yield Circumstance("campaign_inactive", "prevents", said, f"{place} › Active: Y")
+    if found.method in _BY_HAND:
+        said = f"campaign {campaign_id} dials by hand ({found.method}): when an agent asks for the next lead"
+        yield Circumstance("dial_method", "delays", said, f"{place} › Dial Method")
+    elif found.level in ("0", ""):
+        said = f"campaign {campaign_id} dials nobody by itself: its dial level is 0"
+        yield Circumstance("dial_method", "prevents", said, f"{place} › Auto Dial Level")
+    if status in found.statuses:
+        yield Circumstance("status", "fine", f"its status {status} is dialled by campaign {campaign_id}")
+    else:
+        dialled = ", ".join(sorted(found.statuses)) or "none"
+        said = f"its status {status or '(blank)'} is not dialled by campaign {campaign_id}, which dials {dialled}"
+        yield Circumstance("status", "prevents", said, f"{place} › Dial Statuses, or another status of the lead")
