@@ -35,6 +35,7 @@ from syncd.cli import (
     simulate,
     stats,
     status,
+    why,
 )
 from syncd.sdk import errors
 
@@ -61,6 +62,7 @@ for _group in (
     status,
     stats,
     alerts,
+    why,
     held,
     pause,
     backfill,

@@ -70,9 +70,7 @@ def lead(  # one return for each row of the decision table
         if not phone and not link and not known.busy:
             return plan("skip", "no_phone")
     if known.phone_of and pipe.shared_phone == "hold":
-        return plan(
-            "hold", "shared_phone", hint=f"CRM record {known.phone_of} has this phone: {_HINTS['shared_phone']}"
-        )
+        return plan("hold", "shared_phone", hint=f"{shared_with(known.phone_of)}: {_HINTS['shared_phone']}")
     if link is None and not known.busy:
         created = plan("create", fields=mapped.fields, phone=phone, lane=Lane.CREATE)
         return created if pipe.start == "all" or record.modified is not None else plan("skip", "no_time")
@@ -81,6 +79,11 @@ def lead(  # one return for each row of the decision table
     if link and link.removed:
         return plan("skip", "removed", phone=phone)
     return plan("none", phone=phone)
+
+
+def shared_with(crm_id: str) -> str:
+    """How the hint of a record begins whose phone another one has."""
+    return f"CRM record {crm_id} has this phone"
 
 
 def held(stem: Plan, problems: Sequence[tuple[str, str]]) -> Plan:

@@ -17,6 +17,7 @@ COMMANDS = (
     ("run",),
     ("plan",),
     ("status",),
+    ("why",),
     ("held", "list"),
     ("held", "show"),
     ("held", "retry"),
