@@ -18,6 +18,7 @@ from syncd.sdk.protocol import Circumstance
 from syncd_vicidial import answers, callbacks, dial_reads, dial_tables, windows
 from syncd_vicidial.api import Api
 from syncd_vicidial.calls import Calls
+from syncd_vicidial.dial_rules import BY_HAND, of_campaign, of_list, unseen
 from syncd_vicidial.dnc import Dnc
 from syncd_vicidial.leads import Leads
 from syncd_vicidial.options import SYSTEM, Options
@@ -26,7 +27,6 @@ _T = TypeVar("_T")
 _COLUMNS = frozenset({"status", "list_id", "phone_number", "phone_code", "state", "called_count", "gmt_offset_now"})
 _ALWAYS = "24hours"
 _UNIQUEID = re.compile(r"(?=.*\.)[A-Za-z0-9.-]{3,20}")
-_BY_HAND = ("MANUAL", "INBOUND_MAN", "SHARED_MAN")
 _IN_HOPPER = {
     "READY": "it is in the hopper and ready",
     "QUEUE": "it is being dialled just now",
@@ -93,14 +93,14 @@ class Dialling:
     def _circumstances(self, lead_id: str) -> Iterator[Circumstance]:
         lead = self._looked(lambda: self._leads.one(lead_id, _COLUMNS))
         if isinstance(lead, errors.SyncdError):
-            yield _unseen("lead", "the lead", lead)
+            yield unseen("lead", "the lead", lead)
             return
         if lead is None:
             yield self._gone(lead_id)
             return
         columns = {name: value or "" for name, value in lead.fields.items()}
         list_row = self._looked(lambda: self._reads.list_row(columns["list_id"]))
-        yield _of_list(columns["list_id"], list_row, self._today())
+        yield of_list(columns["list_id"], list_row, self._today())
         campaign_id = list_row.campaign if isinstance(list_row, dial_reads.ListRow) else ""
         if not campaign_id:
             if isinstance(list_row, dial_reads.ListRow):
@@ -111,7 +111,7 @@ class Dialling:
             return
         settings = self._settings(campaign_id, columns["list_id"])
         campaign = self._looked(lambda: self._reads.campaign(campaign_id))
-        yield from _of_campaign(campaign_id, campaign, columns["status"])
+        yield from of_campaign(campaign_id, campaign, columns["status"])
         yield self._reset(lead_id, campaign_id, columns["status"])
         yield from self._listed(columns, campaign_id, settings)
         yield from self._hours(columns, settings)
@@ -120,7 +120,7 @@ class Dialling:
         if isinstance(settings, errors.SyncdError | None):
             yield self._unseen_settings(campaign_id, settings)
         yield self._hopper(lead_id, campaign_id, settings)
-        if isinstance(campaign, dial_reads.Campaign) and campaign.method not in _BY_HAND:
+        if isinstance(campaign, dial_reads.Campaign) and campaign.method not in BY_HAND:
             yield self._agents(campaign_id)
 
     def _looked(self, look: Callable[[], _T]) -> _T | errors.SyncdError:
@@ -141,12 +141,12 @@ class Dialling:
         """Where a lead is that is not among those that are dialled."""
         said = self._looked(lambda: self._api.read("lead_all_info", {"lead_id": lead_id, "archived_lead": "Y"}))
         if isinstance(said, errors.SyncdError):
-            return _unseen("archived", "whether the lead was archived", said)
+            return unseen("archived", "whether the lead was archived", said)
         if said.strip() and not said.startswith("ERROR: "):
             fix = "bring it back (function `lead_dearchive`) if it is to be dialled"
             return Circumstance("archived", "prevents", "the lead was moved to the archive, where nobody dials it", fix)
         fix = "if it is to be dialled, `syncd held retry` makes a new one once its record is held as missing"
-        return Circumstance("gone", "prevents", "the dialer has no such lead any more", fix)
+        return Circumstance("gone", "prevents", "the dialer has no such lead any more, or no list for it", fix)
 
     def _settings(self, campaign_id: str, list_id: str) -> dial_tables.Settings | errors.SyncdError | None:
         tables = self._tables
@@ -165,7 +165,7 @@ class Dialling:
         said = self._looked(lambda: self._api.read("lead_field_info", asked, printed_first=True))
         if isinstance(said, errors.SyncdError) or not re.fullmatch(r"N|Y\d*", said):
             refused = said if isinstance(said, errors.SyncdError) else self._refused(said)
-            return _unseen(code, "whether it was called since its list was last reset", refused)
+            return unseen(code, "whether it was called since its list was last reset", refused)
         if said == "N":
             return Circumstance(code, "fine", "it was not called since its list was last reset")
         told = "it was called since its list was last reset"
@@ -208,7 +208,7 @@ class Dialling:
                 fix = "it stays so until the number is taken off (`syncd dnc remove`): the person's own word is needed"
                 yield Circumstance("dnc", "fine" if looks is False else "prevents", said, fix)
             elif found is not None:
-                yield _unseen("dnc", f"whether its phone is on the do-not-call list {name}", found)
+                yield unseen("dnc", f"whether its phone is on the do-not-call list {name}", found)
             else:
                 yield Circumstance("dnc", "fine", f"its phone is not on the do-not-call list {name}")
 
@@ -222,7 +222,7 @@ class Dialling:
             return
         found = self._looked(lambda: self._reads.within(call_time, columns))
         if isinstance(found, errors.SyncdError):
-            yield _unseen("hours", f"whether it may be called at this hour (Call Time {call_time})", found)
+            yield unseen("hours", f"whether it may be called at this hour (Call Time {call_time})", found)
             return
         allowed, offset = found
         where = f"Call Time {call_time}, where its area code is" + (f" (UTC{float(offset):+g} h)" if offset else "")
@@ -235,7 +235,7 @@ class Dialling:
         """A callback that stands: it is dialled at its time, whatever its status."""
         found = self._looked(lambda: [one for one in self._callbacks.of(lead_id) if one.is_open])
         if isinstance(found, errors.SyncdError):
-            yield _unseen("callback", "whether a callback is booked", found)
+            yield unseen("callback", "whether a callback is booked", found)
             return
         for one in found:
             who = f" for user {one.owner} alone" if one.owner else ""
@@ -270,7 +270,7 @@ class Dialling:
             return Circumstance("hopper", "fine" if status in _IN_HOPPER else "delays", said)
         places = self._looked(lambda: self._reads.hopper(campaign_id))
         if isinstance(places, errors.SyncdError):
-            return _unseen("hopper", "whether it is in the hopper", places)
+            return unseen("hopper", "whether it is in the hopper", places)
         if lead_id in places:
             said = f"it is in the hopper of campaign {campaign_id}, number {places[lead_id]} of {len(places)}"
             return Circumstance("hopper", "fine", said)
@@ -280,7 +280,7 @@ class Dialling:
     def _agents(self, campaign_id: str) -> Circumstance:
         found = self._looked(lambda: self._reads.agents(campaign_id))
         if isinstance(found, errors.SyncdError):
-            return _unseen("agents", f"whether agents of campaign {campaign_id} are at work", found)
+            return unseen("agents", f"whether agents of campaign {campaign_id} are at work", found)
         if not found.there:
             said = f"no agent of campaign {campaign_id} is logged in"
             return Circumstance("agents", "delays", said, "it is dialled once agents wait for calls")
@@ -288,55 +288,3 @@ class Dialling:
             said = f"none of the {found.there} agents of campaign {campaign_id} waits for a call"
             return Circumstance("agents", "delays", said)
         return Circumstance("agents", "fine", f"{found.ready} agents of campaign {campaign_id} wait for a call")
-
-
-def _unseen(code: str, what: str, error: errors.SyncdError) -> Circumstance:
-    fix = f"needs: {error.fix}" if isinstance(error, errors.AuthFailed) and error.fix else ""
-    return Circumstance(code, "unknown", f"{what} is not visible: {error}", fix)
-
-
-def _of_list(list_id: str, found: dial_reads.ListRow | errors.SyncdError | None, today: str) -> Circumstance:
-    code = "list"
-    if isinstance(found, errors.SyncdError):
-        return _unseen(code, f"list {list_id}", found)
-    if found is None:
-        fix = "put the lead into a list that exists"
-        return Circumstance(code, "prevents", f"there is no list {list_id}, or it may not be seen", fix)
-    if not found.active:
-        return Circumstance(
-            "list_inactive", "prevents", f"list {list_id} is not active", f"Lists › {list_id} › Active: Y"
-        )
-    if found.expires and found.expires < today:
-        said, fix = f"list {list_id} expired on {found.expires}", f"Lists › {list_id} › Expiration Date"
-        return Circumstance("list_expired", "prevents", said, fix)
-    return Circumstance(code, "fine", f"list {list_id} is active")
-
-
-def _of_campaign(
-    campaign_id: str, found: dial_reads.Campaign | errors.SyncdError | None, status: str
-) -> Iterator[Circumstance]:
-    if isinstance(found, errors.SyncdError):
-        yield _unseen("campaign", f"campaign {campaign_id}", found)
-        return
-    if found is None:
-        said = f"there is no campaign {campaign_id}, or it may not be seen"
-        yield Circumstance("campaign", "prevents", said, "put the list into a campaign that exists")
-        return
-    place = f"Campaigns › {campaign_id}"
-    if found.active:
-        yield Circumstance("campaign", "fine", f"campaign {campaign_id} is active")
-    else:
-        said = f"campaign {campaign_id} is not active"
-        yield Circumstance("campaign_inactive", "prevents", said, f"{place} › Active: Y")
-    if found.method in _BY_HAND:
-        said = f"campaign {campaign_id} dials by hand ({found.method}): when an agent asks for the next lead"
-        yield Circumstance("dial_method", "delays", said, f"{place} › Dial Method")
-    elif found.level in ("0", ""):
-        said = f"campaign {campaign_id} dials nobody by itself: its dial level is 0"
-        yield Circumstance("dial_method", "prevents", said, f"{place} › Auto Dial Level")
-    if status in found.statuses:
-        yield Circumstance("status", "fine", f"its status {status} is dialled by campaign {campaign_id}")
-    else:
-        dialled = ", ".join(sorted(found.statuses)) or "none"
-        said = f"its status {status or '(blank)'} is not dialled by campaign {campaign_id}, which dials {dialled}"
-        yield Circumstance("status", "prevents", said, f"{place} › Dial Statuses, or another status of the lead")

@@ -112,13 +112,13 @@ def _of_record(known: story.Story) -> Iterator[Entry]:
 def of_call(call: why.Called, called: str) -> Iterator[Entry]:
     """What happened to a call: itself, where the dialer told it, and what was written of it. `called`: its name."""
     name = f"{called}: "
-    if call.record is not None and (start := call.record.fields.get("call_date")):
+    if call.record is not None and call.at is not None:
         fields = call.record.fields
         who = f" by {fields['user']}" if fields.get("user") else ""
         way = "called in" if fields.get("leg") == "in" else "called"
         said = f"{way}{who}, {fields.get('length_in_sec') or 0} s: {fields.get('status') or 'no status'}"
         said += f" ({fields['flags']})" if fields.get("flags") else ""
-        yield Entry(datetime.fromisoformat(start), "dialer", "called", f"{name}{said}")
+        yield Entry(call.at, "dialer", "called", f"{name}{said}")
     for one in call.story.intents:
         yield from of_intent(one, name, call.story.activity)
     yield from _decisions(call.story.decisions, name)

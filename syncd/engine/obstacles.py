@@ -8,7 +8,7 @@ from datetime import datetime
 from syncd.core import model
 from syncd.engine.parts import Client
 from syncd.engine.sides import Crm
-from syncd.sdk.protocol import Circumstance, CircumstanceState
+from syncd.sdk.protocol import Circumstance
 from syncd.store import story, streams
 
 _TARGET = "dialer.leads"
@@ -46,18 +46,19 @@ def of(
     known: story.Story,
     crm: Crm,
 ) -> Iterator[Circumstance]:
-    """Everything, the most basic first. Where both systems agree and nothing waits there is nothing to say."""
+    """Everything, the most basic first. What waits of a record that has a lead keeps nobody from dialling that."""
     if pipe is None:
         yield Circumstance("no_pipeline", "prevents", "no pipeline `leads` is configured", "add one")
         return
     state = states.get(pipe.name, streams.PipelineState())
     yield from _of_record(client, known, crm)
-    if known.link is None and not known.decisions and not known.intents:
-        yield from _never_read(client, pipe, state, stream, crm)
-    yield from _screened(client, pipe, known)
-    yield from _intents(pipe, known, now)
-    yield from _pipeline(client, pipe, state, stream, known, now)
-    if known.link is not None and known.link.removed:
+    if known.link is None:
+        if not known.decisions and not known.intents:
+            yield from _never_read(client, pipe, state, stream, crm)
+        yield from _screened(client, pipe, known)
+        yield from _intents(known, now)
+        yield from of_pipeline(client, pipe, state, stream, now)
+    elif known.link.removed:
         why = _REMOVED.get(known.link.removed, known.link.removed)
         fix = (
             "syncd dials nobody again by itself: if the person is to be called, give the lead a status that is dialled "
@@ -101,7 +102,7 @@ def _never_read(
         yield Circumstance("before_start", "prevents", told, by_hand)
     elif crm.state == "there" and crm.modified is not None and crm.modified > stream.cursor.at:
         yield Circumstance("not_read", "delays", f"{said}: it was changed after the last run", "the next run reads it")
-    elif crm.state == "there":
+    elif crm.state == "there" and crm.modified is not None:
         yield Circumstance("not_read", "prevents", f"{said}, though others of its time were read", by_hand)
     else:
         yield Circumstance("not_read", "prevents", said)
@@ -117,16 +118,15 @@ def _screened(client: Client, pipe: model.Pipeline, known: story.Story) -> Itera
             yield Circumstance("screened", "prevents", _SCREENED[one.reason], fix)
 
 
-def _intents(pipe: model.Pipeline, known: story.Story, now: datetime) -> Iterator[Circumstance]:
+def _intents(known: story.Story, now: datetime) -> Iterator[Circumstance]:
     """What is held or under way for the dialer."""
     for one in known.intents:
-        if one.target != _TARGET:
+        if one.target != _TARGET or one.kind == "remove":
             continue
         if one.state == "held":
             said = f"held ({one.id}): {one.reason}" + (f": {one.hint}" if one.hint else "")
             fix = f"mend it, then `syncd held retry {one.id}`; `syncd held drop {one.id}` lets go of it"
-            is_create = known.link is None
-            yield Circumstance("held", "prevents" if is_create else "fine", said, fix)
+            yield Circumstance("held", "prevents", said, fix)
         elif one.state == "sending":
             said = f"a {one.kind} was sent, and whether it was applied is not known yet"
             yield Circumstance("sending", "delays", said, "the next run looks it up")
@@ -136,25 +136,18 @@ def _intents(pipe: model.Pipeline, known: story.Story, now: datetime) -> Iterato
             yield Circumstance("staged", "delays", said, "it goes out with the next run" if not late else "")
 
 
-def _pipeline(
-    client: Client,
-    pipe: model.Pipeline,
-    state: streams.PipelineState,
-    stream: streams.StreamState,
-    known: story.Story,
-    now: datetime,
+def of_pipeline(
+    client: Client, pipe: model.Pipeline, state: streams.PipelineState, stream: streams.StreamState, now: datetime
 ) -> Iterator[Circumstance]:
-    """What keeps everybody's records from going out; it matters to one that has no lead or has something waiting."""
-    waits = known.link is None or any(one.state != "settled" and one.target == _TARGET for one in known.intents)
-    matters: CircumstanceState = "prevents" if known.link is None else "delays"
+    """What keeps everybody's changes from going out."""
     if state.is_paused(now):
         fix = f"`syncd resume {client.name} {pipe.name}`" + (
             " once that is mended" if state.paused != "operator" else ""
         )
         said = f"`{pipe.name}` is paused by {state.paused}" + (f": {state.why}" if state.why else "")
-        yield Circumstance("paused", matters if waits else "fine", said, fix)
+        yield Circumstance("paused", "prevents", said, fix)
     if pipe.shadow:
         fix = "take `mode: shadow` out once the plans are right"
-        yield Circumstance("shadow", matters if waits else "fine", f"`{pipe.name}` writes nothing: `mode: shadow`", fix)
-    if stream.last_error and waits:
+        yield Circumstance("shadow", "prevents", f"`{pipe.name}` writes nothing: `mode: shadow`", fix)
+    if stream.last_error:
         yield Circumstance("failing", "delays", f"the last run failed: {stream.last_error}", "it is tried again")

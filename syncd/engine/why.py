@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Literal
 
 from syncd.core import condition, diff, model
@@ -22,16 +23,18 @@ _ABOUT_RECORDS = ("dispositions", "edits")
 
 @dataclass(frozen=True, slots=True)
 class Called:
-    """A call with what the store knows of it; `record` is the call as the dialer has it, None where it did not tell."""
+    """A call with what the store knows of it; `record` is the call as the dialer has it, None where it did not tell,
+    `at` its start."""
 
     story: story.Call
     record: records.Record | None = None
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Whole:
     """All of one record, or of a lead that belongs to none (`story` is None then). `calls_trouble`: why the dialer's
-    calls are not known."""
+    calls are not known. `halted`: what keeps changes of a record that has a lead from going out."""
 
     story: story.Story | None
     calls: tuple[Called, ...]
@@ -39,6 +42,7 @@ class Whole:
     lead: Lead | None
     circumstances: tuple[protocol.Circumstance, ...]
     calls_trouble: str = ""
+    halted: tuple[protocol.Circumstance, ...] = ()
 
 
 class Looker:
@@ -66,15 +70,19 @@ class Looker:
             obstacles.of(self._client, self._engine.clock(), self._pipe, self._states, self._stream(), known, crm)
         )
         found += self._of_dialer(known, crm, lead)
-        return Whole(known, told, crm, lead, tuple(found), trouble)
+        return Whole(known, told, crm, lead, tuple(found), trouble, tuple(self._halted(known)))
+
+    def _halted(self, known: story.Story) -> Iterator[protocol.Circumstance]:
+        pipe = self._pipe
+        if known.link is not None and pipe is not None:
+            state = self._states.get(pipe.name, streams.PipelineState())
+            yield from obstacles.of_pipeline(self._client, pipe, state, self._stream(), self._engine.clock())
 
     def lead(self, lead_id: str) -> Whole:
         """All of a lead that is no CRM record's."""
         lead = self._read_lead(lead_id, None, {})
         told, trouble = self._calls([], lead)
-        what = f"lead {lead_id} is no CRM record's: syncd did not make it and does nothing with it"
-        mine = protocol.Circumstance("not_ours", "fine", what)
-        return Whole(None, told, Crm("unknown"), lead, (mine, *self._explained(lead_id)), trouble)
+        return Whole(None, told, Crm("unknown"), lead, tuple(self._explained(lead_id)), trouble)
 
     def call(self, call_id: str) -> Called:
         """A call that belongs to no record."""
@@ -158,8 +166,9 @@ class Looker:
         record = next((one for one in found if one.id == lead_id and not one.deleted), None)
         if record is None:
             return Lead(lead_id, "gone")
-        strange = link is not None and key is not None and record.fields.get(key) != link.key
-        return Lead(lead_id, "there", strange, tuple(self._differences(wanted, record.fields)))
+        if link is not None and key is not None and record.fields.get(key) != link.key:
+            return Lead(lead_id, "there", strange=True)
+        return Lead(lead_id, "there", differing=tuple(self._differences(wanted, record.fields)))
 
     def _differences(self, wanted: records.Fields, there: records.Fields) -> Iterator[Difference]:
         """Mapped fields that the lead holds otherwise than it would if they were sent now. A field that the dialer does
@@ -172,6 +181,9 @@ class Looker:
                 yield Difference(name, stored.get(name), there[name])
 
     def _of_dialer(self, known: story.Story, crm: Crm, lead: Lead | None) -> list[protocol.Circumstance]:
+        if lead is not None and lead.strange:
+            what = "its lead carries another record's key, so nothing is known of its own"
+            return [protocol.Circumstance("strange", "unknown", what, "`syncd status` says what to do")]
         if lead is not None:
             return self._explained(lead.id)
         return list(self._lists(known, crm))
@@ -223,7 +235,7 @@ class Looker:
         told: Mapping[str, records.Record] = {}
         trouble = ""
         dialer = self._client.dialer
-        if lead is not None and not self._offline:
+        if lead is not None and not lead.strange and not self._offline:
             if not isinstance(dialer, protocol.ExplainsDialling):
                 trouble = "the dialer's connector cannot list them"
             else:
@@ -233,8 +245,13 @@ class Looker:
                     trouble = str(error)
         every = list(dict.fromkeys([*ids, *told]))
         of_calls = self._named(_OF_CALLS)
-        calls = [Called(story.call(self._db, self._client.name, one, of_calls), told.get(one)) for one in every]
-        return tuple(calls), trouble
+        calls = [story.call(self._db, self._client.name, one, of_calls) for one in every]
+        return tuple(Called(one, told.get(one.id), self._began(told.get(one.id))) for one in calls), trouble
+
+    def _began(self, record: records.Record | None) -> datetime | None:
+        spec = self._client.dialer.streams.get("calls")
+        text = record.fields.get(spec.occurred_field) if record and spec and spec.occurred_field else None
+        return records.instant(text) if text else None
 
     def _named(self, kinds: Sequence[str]) -> list[str]:
         return [pipe.name for pipe in self._client.pipelines if pipe.kind in kinds]

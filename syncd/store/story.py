@@ -68,22 +68,21 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call (or callback) of the dialer: the id of its record in the CRM ("" if there is none), when that was linked,
-    whether its recording is awaited and until when it is looked for next."""
+    """A call (or callback) of the dialer: the id of its record in the CRM ("" if there is none), and when its recording
+    is looked for next, if it is awaited."""
 
     id: str
     activity: str
-    linked_at: datetime | None
     decisions: tuple[Decision, ...]
     intents: tuple[Intent, ...]
-    awaited_until: datetime | None = None
+    recording_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Story:
     """A CRM record: its link and when that was made, decisions about it, its intents in both directions. `suppressed`:
-    why nothing but a removal may go out ("" if all may) and since when. `has_phone`: it is the one that has its phone.
-    `sharing`: records that are held since this one has their phone."""
+    why nothing but a removal may go out ("" if all may) and since when. `sharing`: records that are held since this one
+    has their phone."""
 
     crm_id: str
     link: model.Link | None
@@ -92,7 +91,6 @@ class Story:
     intents: tuple[Intent, ...]
     suppressed: str = ""
     suppressed_at: datetime | None = None
-    has_phone: bool = False
     sharing: tuple[str, ...] = ()
 
     @property
@@ -113,23 +111,17 @@ def record(db: Database, client: str, crm_id: str, leads: Collection[str]) -> St
                 tables.suppressed.c.client == client, tables.suppressed.c.crm_id == crm_id
             )
         ).first()
-        phone = connection.execute(
-            sa.select(tables.phone.c.digest).where(tables.phone.c.client == client, tables.phone.c.crm_id == crm_id)
-        ).first()
-        sharing = connection.execute(
-            sa.select(_intent.c.subject)
-            .where(
-                _intent.c.client == client,
-                _intent.c.state == "held",
-                _intent.c.reason == "shared_phone",
-                _intent.c.hint.startswith(plan.shared_with(crm_id), autoescape=True),
-            )
+        held = connection.execute(
+            sa.select(_intent.c.subject, _intent.c.hint)
+            .where(_intent.c.client == client, _intent.c.state == "held", _intent.c.reason == "shared_phone")
             .order_by(_intent.c.subject)
-        ).scalars()
-        beside = _intent.c.subject.startswith(f"{crm_id}#", autoescape=True)  # a second lead of the record
+        )
+        sharing = [row.subject for row in held if row.hint.startswith(plan.shared_with(crm_id))]
+        of_leads = _intent.c.target == "dialer.leads"
         intents = [
             *_intents(connection, client, _intent.c.subject == crm_id, _intent.c.target.not_in(_OF_EVENTS)),
-            *_intents(connection, client, beside, _intent.c.target == "dialer.leads"),
+            # about a second lead of the record
+            *_intents(connection, client, _intent.c.record_id == crm_id, _intent.c.subject != crm_id, of_leads),
         ]
         return Story(
             crm_id,
@@ -139,7 +131,6 @@ def record(db: Database, client: str, crm_id: str, leads: Collection[str]) -> St
             tuple(sorted(intents, key=lambda one: one.id)),
             suppressed.why if suppressed else "",
             suppressed.at if suppressed else None,
-            phone is not None,
             tuple(sharing),
         )
 
@@ -148,11 +139,11 @@ def call(db: Database, client: str, call_id: str, pipelines: Collection[str]) ->
     """The story of a call or callback; `pipelines`: those whose decisions go by its id."""
     _safe(call_id)
     with db.read() as connection:
-        row = connection.execute(
-            sa.select(_link.c.crm_id, _link.c.created_at).where(
+        activity = connection.execute(
+            sa.select(_link.c.crm_id).where(
                 _link.c.client == client, _link.c.dialer_stream.in_(EVENTS), _link.c.dialer_id == call_id
             )
-        ).first()
+        ).scalar()
         due_at = connection.execute(
             sa.select(sa.func.min(tables.awaited.c.due_at)).where(
                 tables.awaited.c.client == client, tables.awaited.c.record_id == call_id
@@ -160,8 +151,7 @@ def call(db: Database, client: str, call_id: str, pipelines: Collection[str]) ->
         ).scalar()
         return Call(
             call_id,
-            row.crm_id if row else "",
-            row.created_at if row else None,
+            activity or "",
             _decisions(connection, client, call_id, pipelines),
             tuple(_intents(connection, client, _intent.c.subject == call_id, _intent.c.target.in_(_OF_EVENTS))),
             due_at,
@@ -213,6 +203,8 @@ def calls_named(
     with db.read() as connection:
         for where in named:
             found += connection.execute(sa.select(_decision.c.record_id).where(*ours, where)).scalars()
+        # SQLite takes no notice of case there
+        found = [one for one in found if one == text or one.startswith(tuple(beginnings))]
         found += connection.execute(
             sa.select(_link.c.dialer_id).where(
                 _link.c.client == client,

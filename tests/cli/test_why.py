@@ -45,9 +45,11 @@ def lead_id(shop: Shop, person: int) -> int:
 
 
 def begun(shop: Shop) -> Shop:
-    """Eight people, of whom 1 and 8 became leads; 1 was called and then changed in the CRM."""
+    """Nine people, of whom 1 and 8 became leads; 1 was called and then changed in the CRM."""
     shop.upgrade()
-    shop.people(8)
+    shop.people(9)
+    shop.crm("ALTER TABLE people ADD COLUMN consent INTEGER DEFAULT 1")
+    shop.crm("UPDATE people SET consent = 0 WHERE id = 9")
     for person, phone in PHONES.items():
         shop.crm("UPDATE people SET phone = ? WHERE id = ?", phone, person)
     shop.crm("UPDATE people SET do_not_call = 1 WHERE id = 3")
@@ -55,7 +57,7 @@ def begun(shop: Shop) -> Shop:
     settings = shop.settings()
     acme = settings["clients"]["acme"]
     acme["time_zone"] = "America/New_York"
-    acme["pipelines"]["leads"]["where"] = {"first_name": {"not": "Nobody"}}
+    acme["pipelines"]["leads"] |= {"where": {"first_name": {"not": "Nobody"}}, "consent": {"consent": True}}
     shop.write(settings)
     assert shop.syncd("run", "--once").code == 1  # somebody was held
     site.door(shop.sim.url, "call", lead_id=lead_id(shop, 1), user="1001", status="NI", length_in_sec=33)
@@ -88,7 +90,7 @@ def test_a_record_is_told_from_its_first_reading_to_what_was_written_back(told: 
 
 
 def test_each_way_of_not_being_dialled_is_told_with_its_reason(told: Shop) -> None:
-    screened, opted_out, shared, left, wrong, none, lead = (only(one) for one in ask(told, 2, 3, 4, 5, 6, 7, 8))
+    screened, opted_out, shared, left, wrong, none, lead, refused = map(only, ask(told, *range(2, 10)))
     assert ("leads", "screened") in steps(screened)
     assert states(screened) == {"screened": "prevents", "dnc": "prevents"}
     assert ("leads", "suppressed") in steps(opted_out)
@@ -102,10 +104,11 @@ def test_each_way_of_not_being_dialled_is_told_with_its_reason(told: Shop) -> No
     assert {"name": "where", "holds": False, "fields": ["first_name"]} in left["crm"]["conditions"]
     assert states(wrong)["held"] == "prevents"
     assert states(none)["no_phone"] == "prevents"
+    assert (states(refused)["consent"], "consent" in str(refused["crm"]["conditions"])) == ("prevents", True)
     prevented = [one["code"] for one in lead["circumstances"] if one["state"] == "prevents"]
     assert prevented == []
     assert {"hopper": "delays", "agents": "delays"}.items() <= states(lead).items()
-    every = str([screened, opted_out, shared, left, wrong, none, lead])
+    every = str([screened, opted_out, shared, left, wrong, none, lead, refused])
     for secret in ("7275550666", "5550001", "Nobody", "Ann", "Person"):
         assert secret not in every, "no phone and no name without being asked"
 
@@ -162,7 +165,8 @@ def test_as_things_change_so_does_what_is_told(bare: Shop) -> None:
     assert (unknown["found"], unknown["records"]) == (False, [])
     assert "the CRM has no record of this id" in unknown["looked"]
     assert "the dialer has no record of this id" in unknown["looked"]
-    assert states(only(stranger))["not_ours"] == "fine"
+    assert (stranger["kind"], only(stranger)["crm_id"], only(stranger)["lead_id"]) == ("lead", None, "5001")
+    assert states(only(stranger))["status"] == "prevents"
 
     shop.sim.world.users["6666"].delete_from_dnc = 1
     assert shop.syncd("dnc", "remove", "acme", "--why", "case 12", stdin="7275550666").code == 0
@@ -173,7 +177,7 @@ def test_as_things_change_so_does_what_is_told(bare: Shop) -> None:
     assert [one["step"] for one in asked[0]["by_hand"]] == ["asked", "dnc-removed"]
     assert asked[0]["dnc_lists"] == []
     assert states(only(asked[1])) == {"screened": "prevents", "paused": "prevents", "dnc": "fine"}
-    assert states(only(asked[2]))["paused"] == "fine", "its lead is there"
+    assert [one["code"] for one in only(asked[2])["halted"]] == ["paused"], "its lead is there, and dialled as it is"
     assert only(asked[2])["lead"]["differing"] == [{"field": "first_name"}]
     shown = shop.syncd("why", "acme", "8", "--show").out
     assert "holds another first_name: CRM 'Person 8', lead 'Changed'" in shown
