@@ -100,6 +100,7 @@ def test_each_way_of_not_being_dialled_is_told_with_its_reason(told: Shop) -> No
     assert "CRM record 1 has this phone" in held["said"]
     number = told.query("SELECT id FROM intent WHERE subject = '4'")[0][0]
     assert f"`syncd held retry {number}`" in held["fix"]
+    assert [(one["id"], one["state"], one["reason"]) for one in shared["open"]] == [(number, "held", "shared_phone")]
     assert states(left)["where"] == "prevents"
     assert {"name": "where", "holds": False, "fields": ["first_name"]} in left["crm"]["conditions"]
     assert states(wrong)["held"] == "prevents"
