@@ -17,6 +17,7 @@ from syncd_vicidial.api import Api
 
 _FROM_THE_END = 5  # where dial_statuses stands in a row of campaigns_list: names before it may hold the separator
 _CAMPAIGN_COLUMNS = 12
+MOST_LISTED = 10_000  # entries of the hopper that hopper_list prints
 _HOURS = re.compile(r"AREACODE: ([01])\|(-?[\d.]*)#")
 _WALL = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
 _LIST_COLUMNS = ("campaign_id", "active", "list_changedate", "list_lastcalldate", "expiration_date", "resets_today")

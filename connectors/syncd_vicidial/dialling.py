@@ -28,7 +28,6 @@ _COLUMNS = frozenset({"status", "list_id", "phone_number", "phone_code", "state"
 _ALWAYS = "24hours"
 _UNIQUEID = re.compile(r"(?=.*\.)[A-Za-z0-9.-]{3,20}")
 _IN_HOPPER = {
-    "READY": "it is in the hopper and ready",
     "QUEUE": "it is being dialled just now",
     "INCALL": "it is being dialled just now",
 }
@@ -177,6 +176,8 @@ class Dialling:
                 after = f"{recycled.after_seconds // _LEAST_SECONDS} min after its last call"
                 return Circumstance(code, "delays", f"{told}; leads of status {status} are dialled again {after}")
             told += f", and recycled {times} times, which is all that campaign {campaign_id} wants"
+        elif isinstance(recycled, errors.SyncdError):
+            told += f"; whether leads of status {status} are recycled is not visible: {recycled}"
         fix = "reset the list, or only this lead (`update_lead` with reset_lead=Y), if it is to be dialled again"
         return Circumstance(code, "prevents", told, fix)
 
@@ -226,6 +227,9 @@ class Dialling:
             return
         allowed, offset = found
         where = f"Call Time {call_time}, where its area code is" + (f" (UTC{float(offset):+g} h)" if offset else "")
+        own = columns["gmt_offset_now"]
+        if offset and own and float(own) != float(offset):
+            where += f"; the lead itself says UTC{float(own):+g} h, which is what the hopper goes by"
         if allowed:
             yield Circumstance("hours", "fine", f"it may be called at this hour ({where})")
         else:
@@ -274,6 +278,11 @@ class Dialling:
         if lead_id in places:
             said = f"it is in the hopper of campaign {campaign_id}, number {places[lead_id]} of {len(places)}"
             return Circumstance("hopper", "fine", said)
+        if status == "READY" or len(places) >= dial_reads.MOST_LISTED:
+            behind = f"behind the first {len(places)} leads that are ready"
+            if status == "READY":
+                return Circumstance("hopper", "fine", f"it is in the hopper of campaign {campaign_id}, {behind}")
+            return Circumstance("hopper", "unknown", f"whether it is in the hopper {behind} is not visible")
         said = f"it is not in the hopper of campaign {campaign_id}, which has {len(places)} leads that are ready"
         return Circumstance("hopper", "delays", said, "it is filled once a minute with what nothing else keeps out")
 

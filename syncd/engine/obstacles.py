@@ -76,13 +76,15 @@ def _of_record(client: Client, known: story.Story, crm: Crm) -> Iterator[Circums
         hint = ""
     if verdict == "hold":
         held = any(one.state == "held" and one.target == _TARGET for one in known.intents)
-        if not held:
+        if known.link is None and not held:
             yield Circumstance(reason, "prevents", hint or reason, "the next run that reads it holds it")
         return
     if reason in _REASONS and verdict in ("skip", "remove"):
         said, fix = _REASONS[reason]
         fields = [name for one in crm.conditions if one.name == _condition(reason) for name in one.fields]
         told = f"{said}: {', '.join(fields)}" if fields else said
+        if known.link is not None and not known.link.removed:
+            told += "; the next run that reads it takes its lead out of dialling"
         yield Circumstance("where" if reason == "left" else reason, "prevents", told, fix.format(client=client.name))
 
 

@@ -17,7 +17,6 @@ from syncd.store import story, streams
 
 CALLS = 20  # the newest calls of a lead that are told
 _OF_CALLS = ("calls", "callbacks", "recordings", "dispositions", "edits")
-_OF_RECORDS = ("leads", "dnc")
 _ABOUT_RECORDS = ("dispositions", "edits")
 
 
@@ -58,7 +57,7 @@ class Looker:
 
     def record(self, crm_id: str, calls: Sequence[str] = ()) -> Whole:
         """All of a CRM record; `calls` are known to be of it."""
-        known = story.record(self._db, self._client.name, crm_id, self._named(_OF_RECORDS))
+        known = story.record(self._db, self._client.name, crm_id, [self._pipe.name] if self._pipe else [])
         source = self._source(crm_id)
         crm = self._crm(known, source)
         lead = self._lead(known, crm)
@@ -129,9 +128,9 @@ class Looker:
     def _planned(self, pipe: model.Pipeline, source: records.Record) -> tuple[model.Plan, bool]:
         """What is planned of the record as it is, and whether it is as it was when that was last done."""
         ctx, started = self._context(pipe), {pipe.name: model.EPOCH}
-        unchanged = not planning.plan_page(ctx, [source], started)
-        batches = planning.plan_page(ctx, [source], started, again=True)
-        return next(plan for batch in batches if batch.pipe is pipe for plan in batch.plans), unchanged
+        changed = planning.plan_page(ctx, [source], started)
+        batches = changed or planning.plan_page(ctx, [source], started, again=True)
+        return next(plan for batch in batches if batch.pipe is pipe for plan in batch.plans), not changed
 
     def _context(self, pipe: model.Pipeline) -> Context:
         """A run that takes no lease and cannot write."""

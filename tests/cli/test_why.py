@@ -184,6 +184,9 @@ def test_as_things_change_so_does_what_is_told(bare: Shop) -> None:
     assert "holds another first_name: CRM 'Person 8', lead 'Changed'" in shown
     assert "phone 7275550008" in shown
 
+    shop.crm("UPDATE people SET do_not_call = 1 WHERE id = 8")
+    (out,) = (one for one in only(ask(shop, 8)[0])["circumstances"] if one["code"] == "opt_out")
+    assert out["said"].endswith("the next run that reads it takes its lead out of dialling")
     site.door(shop.sim.url, "delete", lead_id=eight, archive=True)
     assert states(only(ask(shop, 8)[0]))["archived"] == "prevents"
     site.door(shop.sim.url, "faults", spec="all.reset_before")

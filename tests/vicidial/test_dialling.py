@@ -160,6 +160,17 @@ def test_a_list_is_dialled_on_its_last_day(sim: vicidial.Simulator, dialer: Vici
     assert looked(dialer, made(dialer))["list"].said == "list 101 is active"
 
 
+def test_hours_go_by_the_area_code_and_a_lead_that_says_otherwise_is_told(
+    sim: vicidial.Simulator, dialer: VicidialConnector
+) -> None:
+    lead = made(dialer)
+    sim.world.phone_codes["727"] = "-5.00"
+    noon(sim.world)
+    found = looked(dialer, lead)["hours"]
+    assert found.state == "fine"
+    assert "(UTC-5 h); the lead itself says UTC+0 h, which is what the hopper goes by" in found.said
+
+
 def test_what_the_user_may_not_see_is_said_to_be_invisible_and_what_it_needs(sim: vicidial.Simulator) -> None:
     with site.connected(sim.url) as dialer:
         lead = made(dialer)
@@ -253,4 +264,8 @@ def test_the_database_shows_what_the_api_does_not(sim: vicidial.Simulator, table
         assert (found["hours"].state, "Call Time 5pm-9pm" in found["hours"].said) == ("delays", True)
         assert (found["hopper"].state, "RHOLD" in found["hopper"].said) == ("delays", True)
         sim.world.change_lead(sim.world.leads[int(lead)], {"called_since_last_reset": "Y2"})
-        assert looked(dialer, lead)["called"].state == "prevents"
+        sim.world.remove_from_hopper(int(lead))
+        tables.run("UPDATE vicidial_hopper SET status = 'READY'")
+        found = looked(dialer, lead)
+        assert found["called"].state == "prevents"
+        assert (found["hopper"].state, "behind the first 0 leads" in found["hopper"].said) == ("fine", True)
