@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -9,6 +10,7 @@ from typing import Literal
 from syncd.sdk import records
 
 _TRUE = frozenset({"true", "1", "yes", "y", "t", "on"})
+_NOT_TRUE = re.compile(r"|false|no|n|f|off|0+(\.0+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,7 @@ class Test:
 
     def __call__(self, fields: records.Fields) -> bool:
         """Whether these fields pass."""
-        value = (fields.get(self.field) or "").strip().casefold()
+        value = self._value(fields)
         match self.op:
             case "in":
                 return value in self.values
@@ -47,6 +49,14 @@ class Test:
             case "no_words":
                 return not _among(self.values, value)
 
+    def possible(self, fields: records.Fields) -> bool:
+        """Whether these fields pass, or might: the test asks for a yes and the value reads neither as yes nor as no
+        (false, 0, no, n, f, off, blank)."""
+        return self(fields) or (self.op == "true" and not _NOT_TRUE.fullmatch(self._value(fields)))
+
+    def _value(self, fields: records.Fields) -> str:
+        return (fields.get(self.field) or "").strip().casefold()
+
 
 def _among(wanted: tuple[str, ...], value: str) -> bool:
     words = set(value.split())
@@ -62,6 +72,15 @@ class Condition:
     def __call__(self, fields: records.Fields) -> bool:
         """Whether these fields pass every test."""
         return all(test(fields) for test in self.tests)
+
+    def unclear(self, fields: records.Fields) -> bool:
+        """Whether it does not hold, but would if what reads neither as yes nor as no were a yes."""
+        return not self(fields) and all(test.possible(fields) for test in self.tests)
+
+    @property
+    def can_be_unclear(self) -> bool:
+        """Whether any test asks for a yes."""
+        return any(test.op == "true" for test in self.tests)
 
     @property
     def fields(self) -> tuple[str, ...]:

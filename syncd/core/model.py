@@ -18,7 +18,7 @@ Kind = Literal["leads", "calls", "dispositions", "edits", "dnc", "callbacks", "r
 OnConflict = Literal["source", "target", "hold"]
 EditPolicy = Literal["crm", "dialer", "newest", "hold"]
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-LAWFUL = ("opt_out", "consent", "screened")
+LAWFUL = ("opt_out", "unclear", "consent", "screened")
 """Reasons of removals that the law wants: no guard counts or stops them."""
 OF_RECORDING = "recording_"
 """What the fields of a call's recording begin with, beside the call's own, for the mapping of `recordings`."""
@@ -67,7 +67,8 @@ class Pipeline:
     """One pipeline of one client, as configured. Times are seconds.
 
     start: "all", "now", or the instant from which changes count.
-    opt_out: on `leads`, the CRM's do-not-call mark of the source record; on `dispositions`, of the target record.
+    opt_out: on `leads`, the CRM's do-not-call mark of the source record (where it is unclear, the record is treated as
+        one that left `where`); on `dispositions`, of the target record.
     consent: on `leads`, what must hold for a record to be dialled at all; else it is treated as one that left `where`.
     protect: on `dispositions`, values of a status field (casefolded) that a weaker status never overwrites.
     marked: `leads` plants its marker (the mapping does not use that field).
@@ -136,6 +137,8 @@ class Pipeline:
         rest = repr((self.where, self.opt_out, self.shared_phone, sorted(self.protect), self.start == "all"))
         if self.keeps_out:
             rest += "keeps_out"
+        if self.kind == "leads" and self.opt_out is not None and self.opt_out.can_be_unclear:
+            rest += "unclear"
         if self.consent is not None:
             rest += repr(self.consent)
         if self.edit_policy:

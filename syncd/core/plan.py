@@ -51,6 +51,7 @@ def lead(  # one return for each row of the decision table
     for wants_out, reason in (
         (record.deleted, "deleted"),
         (pipe.opt_out is not None and not record.deleted and pipe.opt_out(record.fields), "opt_out"),
+        (pipe.opt_out is not None and not record.deleted and pipe.opt_out.unclear(record.fields), "unclear"),
         (pipe.consent is not None and not record.deleted and not pipe.consent(record.fields), "consent"),
         (not record.deleted and (record.left or not pipe.where(record.fields)), "left"),
     ):

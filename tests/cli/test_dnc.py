@@ -103,6 +103,18 @@ def test_who_the_dialer_marks_by_itself_is_marked_in_the_crm(begun: Shop) -> Non
     assert "7275550002" in begun.sim.world.dnc[SYSTEM], "and from there it is an opt-out as any other"
 
 
+def test_a_mark_that_is_neither_yes_nor_no_keeps_a_person_out_of_dialling_but_off_the_lists(begun: Shop) -> None:
+    begun.crm("UPDATE people SET do_not_call = 'X' WHERE id = 2")
+    once(begun)
+    assert begun.leads() == ["1"]
+    begun.crm("UPDATE people SET do_not_call = '2026-11-20' WHERE id = 1")
+    once(begun)
+    assert lead(begun, 1).status == "SYNCDX"
+    assert begun.sim.world.dnc[SYSTEM].isdisjoint({"7275550001", "7275550002"}), "nobody takes a number off again"
+    (told,) = begun.syncd("status", "acme", "--json").json()
+    assert [one["skipped"].get("unclear") for one in told["pipelines"] if one["pipeline"] == "leads"] == [1]
+
+
 def test_nobody_is_dialled_without_consent(begun: Shop) -> None:
     changed(begun, leads={"consent": {"consent": True}})
     begun.crm("UPDATE people SET consent = 0 WHERE id = 2")

@@ -44,6 +44,18 @@ def test_a_condition_is_all_of_its_tests_and_true_without_any() -> None:
     assert both.fields == ("a", "b")
 
 
+@pytest.mark.parametrize("value", ["X", "ja", "2026-11-20", "2", "checked", "-1"])
+def test_what_reads_neither_as_yes_nor_as_no_is_unclear(value: str) -> None:
+    marked = Condition((Test("mark", "true"), Test("kind", "in", ("phone",))))
+    assert marked.unclear({"mark": value, "kind": "phone"})
+    assert not marked.unclear({"mark": value, "kind": "mail"}), "another test rules it out"
+
+
+@pytest.mark.parametrize("value", ["yes", "", None, " ", "No", "false", "0", "0.00", "off", "n", "F"])
+def test_a_plain_yes_or_no_is_not_unclear(value: str | None) -> None:
+    assert not Condition((Test("mark", "true"),)).unclear({"mark": value})
+
+
 def test_one_of_folds_the_texts_that_are_configured() -> None:
     wanted = condition.one_of({"state": (" FL ", "Texas"), "vip": ("Yes",)})
     assert wanted({"state": "texas", "vip": "YES"})

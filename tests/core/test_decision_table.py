@@ -46,7 +46,7 @@ def result(decide: Callable[[], model.Plan]) -> dict[str, str]:
 
 LEADS = {
     "deleted": YES_NO,
-    "opted out": YES_NO,
+    "opted out": ("yes", "unclear", "no"),
     "untold": YES_NO,
     "consent": YES_NO,
     "wanted": YES_NO,
@@ -87,7 +87,7 @@ def lead(case: Case) -> dict[str, str]:
     record = records.Record(
         "7",
         {
-            "do_not_call": "true" if case["opted out"] == "yes" else None,
+            "do_not_call": {"yes": "true", "unclear": "X", "no": None}[case["opted out"]],
             "wanted": case["wanted"],
             "cell": NUMBER,
             "consent": case["consent"],
@@ -268,7 +268,7 @@ def status_stays(case: Case) -> dict[str, str]:
     stronger = call_record(case, *SAID[word][:1], "earlier", -1, SAID[word][1]) if before else None
     target = {
         "lead_status": "Won" if case["protected"] == "yes" else "whatever",
-        "do_not_call": "true" if case["opted out"] == "yes" else None,
+        "do_not_call": {"yes": "true", "unclear": "X", "no": None}[case["opted out"]],
     }
     known = model.Known(
         target=records.Record("7", target),
