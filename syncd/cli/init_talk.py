@@ -101,6 +101,8 @@ def ask(talk: Talk, name: str, types: dict[protocol.Role, str], answers: dict[st
     if talk.asking and not draft.agents(answers) and any("agents" in why for why in _reasons(crm, answers)):
         _agents(talk, answers)
     _drop_what_is_empty(talk, crm, answers)
+    if (mark := draft.mark(crm, answers)) and "opt_out" not in answers:
+        answers["opt_out"] = mark
     talk.stop_if_wrong()
 
 

@@ -118,6 +118,8 @@ class _Client:
             return None
         if isinstance(settings, models.Recordings) and not self._recorded(path):
             return None
+        if isinstance(settings, models.Leads):
+            self._heeds_marks(path, settings)
         phone_fields = writes.phone if kind == "leads" else None
         if not self._targets(path, settings, writes, phone_fields):
             return None
@@ -262,6 +264,15 @@ class _Client:
             self.document.add(here, what, "name the field: {field: value}")
         return not wrong
 
+    def _heeds_marks(self, path: yaml_nodes.Path, settings: models.Leads) -> None:
+        """Warn where other pipelines mark people as do-not-call by fields of the CRM that `leads` does not look at."""
+        marks = _marks(self.settings.pipelines)
+        looked_at = {name for tests in (settings.where, settings.opt_out, settings.consent) for name in tests or ()}
+        if marks and looked_at.isdisjoint(marks):
+            name = next(iter(marks))
+            what = f"people whom the CRM marks as do-not-call by {', '.join(marks)} are dialled"
+            self.document.add(path, what, f"add `opt_out: {{{name}: true}}`", fatal=False, at="key")
+
     def _recorded(self, path: yaml_nodes.Path) -> bool:
         """Whether recordings can be looked up, and have something to be written to."""
         if not isinstance(self.connectors["dialer"], protocol.FindsRecordings):
@@ -290,6 +301,17 @@ class _Client:
         if kind in ("calls", "edits", "callbacks", "recordings") or leads is None or leads.opt_out is None:
             return None
         return fields.compiled(leads.opt_out)
+
+
+def _marks(pipelines: models.Pipelines) -> dict[str, None]:
+    """The fields of the CRM that `dnc`, or a rule of `dispositions` for do-not-call statuses, sets to yes."""
+    found = dict.fromkeys(pipelines.dnc.fields if pipelines.dnc else ())
+    for name, spec in pipelines.dispositions.fields.items() if pipelines.dispositions else ():
+        for rule in spec.rules:
+            asked = {text.strip().casefold() for test in rule.when.values() for text in test.is_ or ()}
+            if "dnc" in asked and condition.Test(name, "true")({name: rule.value}):
+                found[name] = None
+    return found
 
 
 def conditions(path: yaml_nodes.Path, pipeline: models.Pipeline) -> Iterator[tuple[yaml_nodes.Path, fields.Tests]]:

@@ -72,6 +72,18 @@ def own_fields(kind: str, answers: Mapping[str, str]) -> dict[str, str]:
     return {key.removeprefix(start): value for key, value in answers.items() if key.startswith(start)}
 
 
+def mark(crm: str, answers: Mapping[str, str]) -> str:
+    """The field of the CRM by which the other pipelines mark people as do-not-call, in what its connector suggests, so
+    that `leads` can look at it; "" where none of them does."""
+    shown = example.shown(dict(schema.connectors("crm"))[crm]).pipelines.get("leads", "")
+    for name in map(str, yaml_nodes.read(shown, "").at(("opt_out",)) or ()):
+        for kind in chosen(crm, answers)[1:]:
+            hint = suggestion(crm, kind, answers)
+            if hint is not None and name in hint.fields and answers.get(f"{kind}.instead.{name}") != "":
+                return renamed(kind, answers).get(name, name)
+    return ""
+
+
 def agents(answers: Mapping[str, str]) -> dict[str, str]:
     """Who is who: user of the dialer → owner in the CRM."""
     return {key.partition(".")[2]: value for key, value in answers.items() if key.startswith("agents.")}

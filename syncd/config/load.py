@@ -216,9 +216,10 @@ def draft(text: str, path: Path) -> tuple[errors.Problem, ...]:
 
 def connector(text: str, path: Path, role: protocol.Role) -> protocol.Connector | None:
     """The connector of a client's file that is not written yet; None where something is missing for it."""
-    document = _drafted(text, path)
-    system = _system(document, ("clients", path.stem, role), document.at(("clients", path.stem, role)) or {})
-    if system is None or document.problems(fatal=True):
+    document, place = _drafted(text, path), path.stem
+    system = _system(document, ("clients", place, role), document.at(("clients", place, role)) or {})
+    whole = not any(path[:3] == ("clients", place, role) for path in document.unknown)  # the other one's are no matter
+    if system is None or not whole:
         return None
     make = cast("Callable[..., protocol.Connector]", registry.load(system.type))
     return make(system.options, client=path.stem)

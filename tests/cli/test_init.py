@@ -48,6 +48,7 @@ def folder(bare: shops.Shop) -> Path:
     return made
 
 
+_INSTEAD = ("--set", "dispositions.instead.do_not_call=barred")
 SOME = "leads,calls,dispositions,edits,dnc"
 
 
@@ -170,6 +171,26 @@ def test_a_crm_that_cannot_be_asked_yet_gets_all_that_is_suggested(bare: shops.S
     written = yaml.safe_load((folder / "clients" / "beta.yaml").read_text("utf-8"))["pipelines"]
     assert [*written["edits"]["fields"]] == ["first_name", "last_name", "email", "zip"]
     assert written["edits"]["policy"] == {"email": "newest"}
+
+
+def test_whom_the_other_pipelines_mark_as_do_not_call_leads_does_not_dial(bare: shops.Shop, folder: Path) -> None:
+    config = str(folder / "syncd.yaml")
+    for name, more, expected in (
+        ("beta", [], "do_not_call"),
+        ("gamma", ["--set", "dnc.instead.do_not_call=barred", *_INSTEAD], "barred"),
+        ("delta", ["--set", "opt_out="], None),
+    ):
+        ran = bare.syncd("init", name, *flags(bare), *more, "--config", config, environ=environ(bare))
+        assert ran.code == 0, ran.err
+        leads = yaml.safe_load((folder / "clients" / f"{name}.yaml").read_text("utf-8"))["pipelines"]["leads"]
+        assert leads.get("opt_out") == (expected and {expected: True})
+
+
+def test_the_crm_is_asked_though_the_dialers_password_is_not_there_yet(bare: shops.Shop, folder: Path) -> None:
+    (bare.folder / "secrets" / "beta_dialer_password").unlink()
+    ran = bare.syncd("init", "beta", *flags(bare), "--config", str(folder / "syncd.yaml"), environ=environ(bare))
+    assert ran.code == 0, ran.err
+    assert "only as a comment, the CRM has no such field: dispositions: " in ran.out
 
 
 def test_without_agents_what_takes_them_is_left_out(bare: shops.Shop, folder: Path) -> None:

@@ -27,6 +27,25 @@ def mapped(pipe: model.Pipeline, **fields: str | None) -> records.Fields:
     return pipe.fields({"phone": "22 12 34 56", **fields}).fields
 
 
+@pytest.mark.parametrize(
+    "marking",
+    [
+        "dnc: {start: now, fields: {barred: {value: true}}}",
+        "dispositions: {start: now, fields: {barred: {rules: [{when: {status: [DNC, DNCL]}, value: true}]}}}",
+        "dispositions: {start: now, fields: {barred: {rules: [{when: dnc, value: true}]}}}",
+    ],
+)
+def test_leads_that_do_not_look_at_the_mark_that_others_set_are_worth_a_warning(good: Load, marking: str) -> None:
+    def warnings(rest: str) -> list[str]:
+        text = f"    pipelines:\n      leads: {{start: now{rest}, fields: {{phone_number: phone}}}}\n      {marking}\n"
+        return [str(one) for one in good(HEAD + text).warnings]
+
+    (said,) = warnings("")
+    assert " clients.acme.pipelines.leads: people whom the CRM marks as do-not-call by barred are dialled – add" in said
+    assert warnings(", opt_out: {barred: true}") == warnings(", where: {barred: {not: x}}") == []
+    assert len(warnings(", opt_out: {other: true}")) == 1
+
+
 def test_each_pipeline_goes_its_own_way(good: Load) -> None:
     found = pipelines(
         good,
