@@ -84,7 +84,12 @@ class _Look:
         path = self.database.path
         if path is None:
             return []
-        if not path.is_file():
+        try:
+            there = path.is_file()
+        except OSError as error:  # the folder is closed to this user
+            fix = "let the user that syncd runs as look into the folder, or run syncd as that user"
+            return [Problem(f"{path}: {error.strerror}", where="url", fix=fix)]
+        if not there:
             fix = "name the CRM's file in `url`; an absolute path has four slashes: sqlite:////var/lib/crm.db"
             return [Problem(f"{path}: no such file", where="url", fix=fix)]
         denied = [str(one) for one in (path, path.absolute().parent) if not os.access(one, os.W_OK)]

@@ -59,8 +59,7 @@ def current(*, session: sessions.Given) -> int:
             problems: tuple[errors.Problem, ...] = ()
         except errors.UserError as error:
             problems = error.problems
-        missing = db.path is not None and not db.path.exists()
-        found = "" if missing else upgrades.current(db)
+        found = "" if upgrades.missing(db) else upgrades.current(db)
     needed = upgrades.HEAD
     session.out.line(f"the store has revision {found or 'none'}, this syncd needs {needed}")
     output.problems(problems)

@@ -108,7 +108,7 @@ def _refuse_what_is_there(name: str, path: Path, main: Path) -> None:
     if not models.CLIENT_NAME.fullmatch(name):
         fix = "use a-z, 0-9, _ and -, at most 32 characters"
         raise errors.UserError([errors.Problem("not a client's name", "CLIENT", fix)])
-    if path.exists() or path.is_symlink():
+    if _there(path):
         raise errors.UserError([errors.Problem("the file is there already", str(path), "edit it, or remove it first")])
     with suppress(OSError, UnicodeDecodeError):
         document = yaml_nodes.read(main.read_text("utf-8"), str(main))
@@ -118,12 +118,19 @@ def _refuse_what_is_there(name: str, path: Path, main: Path) -> None:
             raise errors.UserError([errors.Problem(f"the client {name} is there already", where)])
 
 
+def _there(path: Path) -> bool:
+    try:
+        return path.exists() or path.is_symlink()
+    except OSError as error:  # the folder is closed to this user
+        raise errors.UserError([errors.Problem(f"cannot be looked at: {error.strerror}", str(path))]) from None
+
+
 def _write(path: Path, text: str, main: Path, *, own: bool) -> list[Path]:
     """Write the client's file, and a main file if there is none; neither is overwritten."""
     made = []
     if own:
         _folder(path.parent)
-        if not main.exists():
+        if not _there(main):
             from syncd.config import example, models
 
             lines = [
@@ -135,7 +142,7 @@ def _write(path: Path, text: str, main: Path, *, own: bool) -> list[Path]:
 
 
 def _folder(path: Path) -> None:
-    if path.exists():
+    if _there(path):
         return
     try:
         path.mkdir()

@@ -102,8 +102,8 @@ class Leads(Pipeline):
     opt_out: Tests | None = Field(
         None,
         description="The CRM's do-not-call mark: such a record is never inserted, and its lead is taken out of "
-        "dialling first of all. A value that reads neither as yes nor as no (`X`, a date) keeps out of dialling, too, but "
-        "puts no number onto a do-not-call list",
+        "dialling first of all. A value that reads neither as yes nor as no (`X`, a date) keeps out of dialling, too, "
+        "but puts no number onto a do-not-call list",
     )
     consent: Tests | None = Field(
         None,

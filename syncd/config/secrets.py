@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -99,8 +100,9 @@ def _credential(name: str, environ: Mapping[str, str]) -> str:
     if not folder:
         raise _Absent(f"the credential {name} is not there: $CREDENTIALS_DIRECTORY is not set", fix)
     path = Path(folder) / name
-    if not path.exists():
-        raise _Absent(f"the credential {name} is not in $CREDENTIALS_DIRECTORY", fix)
+    with suppress(OSError):  # where it cannot be seen, reading it says why
+        if not path.exists():
+            raise _Absent(f"the credential {name} is not in $CREDENTIALS_DIRECTORY", fix)
     return _file(path)
 
 

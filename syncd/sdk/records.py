@@ -104,8 +104,8 @@ class Change:
 
     create: `key` is planted, `id` is None. update: `fields` of the record `id`; a None value clears the field.
     remove: the record `id` is taken out of use (a dialer stops dialling it), nothing is deleted; `reason` says why:
-    "deleted", "opt_out", "unclear" (whether the person opted out), "consent" (there is none any more), "left" (no longer
-    wanted by `where`), "screened" (its new number may not be dialled) or "twin" (a second copy of a lead).
+    "deleted", "opt_out", "unclear" (whether the person opted out), "consent" (there is none any more), "left" (no
+    longer wanted by `where`), "screened" (its new number may not be dialled) or "twin" (a second copy of a lead).
     A removal for an opt-out from a stream that `keeps_out` has one field, "phones": numbers without their calling
     codes, separated by spaces, that must not be dialled from now on; its `id` is None where the person has no record.
     urgent: a do-not-call mark or a removal: it may use what a connector keeps in reserve of a budget.

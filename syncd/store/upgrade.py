@@ -78,10 +78,20 @@ def current(db: Database) -> str:
         return connection.execute(sa.select(_VERSION.c.version_num)).scalar() or ""
 
 
+def missing(db: Database) -> bool:
+    """Whether it is an SQLite file that is not there. Raises UserError where that cannot be seen."""
+    try:
+        return db.path is not None and not db.path.exists()
+    except OSError as error:  # the folder is closed to this user
+        what = f"the state store cannot be looked at: {error.strerror}"
+        fix = "run syncd as its own user (README.md), or correct `store`"
+        raise errors.UserError([errors.Problem(what, where=str(db.path), fix=fix)]) from None
+
+
 def check(db: Database) -> None:
     """Raise UserError with the mending command unless the store has the revision that this syncd needs, or a newer one
     that it may use as well."""
-    if db.path is not None and not db.path.exists():
+    if missing(db):
         raise errors.UserError(
             [errors.Problem("there is no state store yet", where=str(db.path), fix="run `syncd db upgrade`")]
         )
