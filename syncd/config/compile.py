@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time
 from typing import Literal, cast
@@ -68,6 +68,14 @@ def client(document: yaml_nodes.Document, name: str, settings: models.Client) ->
     if len(whole) < len(pipelines):
         return None
     return ClientPlan(name, crm, dialer, whole, identity.of(settings))
+
+
+def systems(document: yaml_nodes.Document, name: str, found: Mapping[str, models.System]) -> None:
+    """Add what is wrong with single systems, of a client that cannot be compiled as a whole."""
+    for role, system in found.items():
+        connector = _connector(document, name, cast("protocol.Role", role), system)
+        if connector is not None:
+            connector.close()
 
 
 def _connector(

@@ -138,22 +138,42 @@ def _settings(document: yaml_nodes.Document, parts: Mapping[str, tuple[Path, yam
 def _client(document: yaml_nodes.Document, name: str, raw: Any) -> models.Client:
     path: yaml_nodes.Path = ("clients", name)
     value: Any = raw
-    whole = True
+    whole = False
+    systems: dict[str, models.System | None] = {}
     if isinstance(raw, dict):
         systems = {
             role: _system(document, (*path, role), raw[role]) for role in _ROLES if isinstance(raw.get(role), dict)
         }
-        whole = None not in systems.values()
+        whole = len(systems) == len(_ROLES) and None not in systems.values()
         value = {**raw, **{role: system or _NO_SYSTEM for role, system in systems.items()}}
     try:
         client = models.Client.model_validate(value)
+        good = True
     except ValidationError as error:
         explain.note(document, error, models.Client, path)
+        client, good = _partly(value, error), False
+    if whole and client.pipelines.model_fields_set:
+        if plan := compiler.client(document, name, client):
+            plan.crm.close()
+            plan.dialer.close()
+    else:
+        compiler.systems(document, name, {role: system for role, system in systems.items() if system is not None})
+    return client if good else _NO_CLIENT
+
+
+def _partly(value: Any, error: ValidationError) -> models.Client:
+    """What of a client is good in itself, without the pipelines that are not, so that it can be looked at as well."""
+    wrong = {detail["loc"][:2] for detail in error.errors(include_url=False)}
+    if any(not loc or loc[0] in ("crm", "dialer", "agents") or loc == ("pipelines",) for loc in wrong):
         return _NO_CLIENT
-    if whole and (plan := compiler.client(document, name, client)):
-        plan.crm.close()
-        plan.dialer.close()
-    return client
+    pipelines = {kind: one for kind, one in value["pipelines"].items() if ("pipelines", kind) not in wrong}
+    if "calls" not in pipelines:
+        pipelines.pop("recordings", None)  # it would be missing them
+    rest = {key: one for key, one in value.items() if (key,) not in wrong}
+    try:
+        return models.Client.model_validate({**rest, "pipelines": pipelines})
+    except ValidationError:  # nothing is left
+        return _NO_CLIENT
 
 
 def _system(document: yaml_nodes.Document, path: yaml_nodes.Path, raw: Mapping[str, Any]) -> models.System | None:

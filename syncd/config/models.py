@@ -15,6 +15,7 @@ from pydantic import (
     SecretStr,
     SkipValidation,
     StringConstraints,
+    field_validator,
     model_validator,
 )
 
@@ -25,6 +26,7 @@ from syncd.core import model
 from syncd.sdk.errors import Problem
 
 _LIMITS = model.GuardLimits()
+_STORES = "use sqlite:////path/file.db or postgresql://user:password@host/name"
 CLIENT_NAME = re.compile(r"^[a-z0-9_-]{1,32}$")
 ClientName = Annotated[str, StringConstraints(pattern=CLIENT_NAME.pattern), Shown("name")]
 
@@ -320,6 +322,17 @@ class Settings(Model):
         SecretStr("sqlite:////var/lib/syncd/syncd.db"),
         description="Database of syncd's own state: `sqlite:////path/file.db` or `postgresql://user:password@host/name`",
     )
+
+    @field_validator("store", mode="after")
+    @classmethod
+    def _a_store(cls, value: SecretStr) -> SecretStr:
+        scheme, colon, _ = value.get_secret_value().partition("://")
+        if not colon:
+            raise Wrong("not a database's address", _STORES)
+        if scheme.partition("+")[0] not in ("sqlite", "postgresql"):
+            raise Wrong(f"{scheme} is not supported", _STORES)
+        return value
+
     stop_seconds: Duration = Field(30.0, description="How long a stopping daemon may finish what it has begun")
     log: Log = Field(default_factory=Log, description="What syncd says of itself")
     metrics: Metrics | None = Field(

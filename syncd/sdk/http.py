@@ -64,7 +64,8 @@ class HttpClient:
     ) -> None:
         parts = urlsplit(base_url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise errors.UserError([errors.Problem(f"not an http(s) address: {parts.scheme}://{parts.hostname or ''}")])
+            what = "not an http(s) address"
+            raise errors.UserError([errors.Problem(what, "url", "write it like https://crm.example.com")])
         if parts.username or parts.password:
             raise errors.UserError("an address must not hold a user or password; use the options for them")
         self.host = parts.hostname

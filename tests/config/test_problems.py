@@ -58,6 +58,42 @@ clients:
         assert line.startswith(f"syncd.yaml:{start}")
 
 
+def test_what_is_wrong_in_one_part_hides_nothing_in_the_others(wrong: Wrong) -> None:
+    text = """\
+store: mysql://db/syncd
+clients:
+  acme:
+    crm: {type: memory}
+    dialer: {type: vicidial, url: dialer, user: api, password: abc}
+    pipelines:
+      leads: {start: soon, fields: {phone_number: phone}}
+  beta:
+    crm: {type: memory}
+    dialer: {type: vicidial, url: "http://127.0.0.1:9", user: api, password: abc}
+    pipelines:
+      calls: {start: now, evry: 2m, fields: {person: crm_id}}
+      leads: {start: now, fields: {phone_code: code, phone_number: phone}}
+      dispositions: {start: now, fields: {mail: {from: e, transform: phone}}}
+      recordings: {start: now, fields: {link: recording_url}}
+  gamma:
+    crm: {type: memory, nonsense: 1}
+    dialer: {type: vicidial, url: "ftp://127.0.0.1", user: api, password: abc}
+    pipelines: {leads: {start: now, fields: {phone_number: phone}}}
+"""
+    expected = """\
+1:8 store: mysql is not supported – use sqlite
+5:35 clients.acme.dialer.url: not an http(s) address
+7:22 clients.acme.pipelines.leads.start: not a start
+12:27 clients.beta.pipelines.calls.evry: unknown key, did you mean every?
+13:36 clients.beta.pipelines.leads.fields.phone_code: phone_code comes with phone_number
+14:43 clients.beta.pipelines.dispositions.fields.mail: the transform phone works only on the way to a dialer
+17:25 clients.gamma.crm.nonsense: unknown key
+18:35 clients.gamma.dialer.url: not an http(s) address
+""".splitlines()
+    for line, start in zip(wrong(text), expected, strict=True):
+        assert line.startswith(f"syncd.yaml:{start}")
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
