@@ -122,8 +122,16 @@ def _several(value: Any) -> Any:
 def choices(wrong: str, known: list[str]) -> str:
     """Given a name that does not exist and those that do, say what was meant or what there is."""
     folded = {name.casefold(): name for name in known}
-    near = difflib.get_close_matches(wrong.casefold(), folded, n=1, cutoff=0.6)
-    return f"did you mean {folded[near[0]]}?" if near else f"there are: {', '.join(sorted(known))}"
+    asked = wrong.casefold()
+    whole = [name for name in folded if name.startswith(asked) or name.endswith(f"_{asked}")] if len(asked) > 2 else []
+    near = difflib.get_close_matches(asked, folded, n=1, cutoff=0.8)
+    if not near:
+        near = whole if 0 < len(whole) < 4 else difflib.get_close_matches(asked, folded, n=1, cutoff=0.6)
+    return (
+        f"did you mean {' or '.join(folded[name] for name in near)}?"
+        if near
+        else f"there are: {', '.join(sorted(known))}"
+    )
 
 
 _DURATION_SCHEMA = {

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from syncd.config import scalars
 from syncd.config.load import load
 from syncd.sdk import errors, registry
 
@@ -307,3 +308,17 @@ def test_statistics_need_a_system_that_tells_them(
         registry.load.cache_clear()
         registry.names.cache_clear()
     assert line.startswith("syncd.yaml:6:5 clients.acme.statistics: neither the CRM nor the dialer tells statistics")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "known", "hint"),
+    [
+        ("dispo", ["edits", "dispositions", "calls"], "did you mean dispositions?"),
+        ("pause", ["pause_code", "external_pause", "park_call"], "did you mean pause_code or external_pause?"),
+        ("call", ["calls", "callbacks"], "did you mean calls?"),
+        ("evry", ["every", "start"], "did you mean every?"),
+        ("fly", ["edits", "calls"], "there are: calls, edits"),
+    ],
+)
+def test_a_part_of_a_name_is_understood(wrong: str, known: list[str], hint: str) -> None:
+    assert scalars.choices(wrong, known) == hint
