@@ -6,6 +6,7 @@
 #   make lint           the checks without the tests
 #   make bench          the measurements (BENCH=… gives arguments, e.g. --docs docs/benchmarks.md)
 #   make venv           only the environment
+#   make deb            a Debian package in dist/
 #   make requirements   pin the newest allowed releases again (hashed)
 #   make clean          remove what the other targets made
 
@@ -27,7 +28,7 @@ NEW_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 11))'
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p $(NEW_ENOUGH) >/dev/null 2>&1 && { echo $$p; break; }; done)
 
-.PHONY: venv test nightly lint format demo bench requirements clean
+.PHONY: venv test nightly lint format demo bench deb requirements clean
 
 venv: $(STAMP)
 
@@ -67,10 +68,14 @@ demo: venv
 bench: venv
 	$(BIN)/python -m bench $(BENCH)
 
+deb: venv
+	deploy/deb/build
+
 # Hashed, for every platform and Python from 3.11 on; names no index, so that each machine uses its own.
 UV_COMPILE := pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 requirements: venv
 	$(BIN)/uv $(UV_COMPILE) --group dev pyproject.toml --output-file $(REQUIREMENTS)
+	$(BIN)/uv $(UV_COMPILE) --constraints $(REQUIREMENTS) pyproject.toml --output-file deploy/requirements.txt
 	echo uv | $(BIN)/uv $(UV_COMPILE) - --output-file $(UV_REQUIREMENTS)
 
 clean:

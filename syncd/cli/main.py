@@ -36,6 +36,7 @@ from syncd.cli import (
     stats,
     status,
     why,
+    unit,
 )
 from syncd.sdk import errors
 
@@ -76,6 +77,7 @@ for _group in (
     dnc,
     recordings,
     init,
+    unit,
     simulate,
     demo,
 ):

@@ -33,7 +33,7 @@ def load(path: Path) -> models.Settings:
     every problem of every file as `file:line:col path.to.key: what – fix`. Nothing is connected to."""
     listed = yaml_nodes.Document(str(path.parent / FOLDER))
     parts = _client_files(path.parent / FOLDER, listed)
-    document = yaml_nodes.read(_text(path), str(path), may_be_empty=bool(parts))
+    document = yaml_nodes.read(text(path), str(path), may_be_empty=bool(parts))
     if document.value is not None:
         secrets.expand(document, folder=path.parent)
     document.found.update(listed.found)
@@ -66,7 +66,7 @@ def _client_files(folder: Path, listed: yaml_nodes.Document) -> dict[str, tuple[
 def _client_file(path: Path) -> yaml_nodes.Document:
     base: yaml_nodes.Path = ("clients", path.stem)
     try:
-        document = yaml_nodes.read(_text(path), str(path), base=base)
+        document = yaml_nodes.read(text(path), str(path), base=base)
     except errors.UserError as error:
         document = yaml_nodes.Document(str(path), homes={base: str(path)})
         for problem in error.problems:
@@ -86,7 +86,8 @@ def _is_open(path: Path) -> bool:
         return False
 
 
-def _text(path: Path) -> str:
+def text(path: Path) -> str:
+    """A file of the configuration. Raises UserError, with what is wrong and where."""
     try:
         return path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:

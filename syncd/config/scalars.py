@@ -56,14 +56,15 @@ class Also:
         return {"anyOf": [{"type": kinds}, handler(core)]}
 
 
-def _duration(value: Any) -> float:
+def seconds(value: Any) -> float:
+    """A duration as a person writes it, in seconds. Raises Wrong."""
     found = _DURATION.fullmatch(str(value).strip()) if isinstance(value, str | int | float) else None
     if found is None or isinstance(value, bool):
         raise Wrong("not a duration", "write 30s, 5m, 1h, 2d, 500ms or a number of seconds")
-    seconds = float(found[1]) * _UNITS[found[2]]
-    if seconds <= 0:
+    amount = float(found[1]) * _UNITS[found[2]]
+    if amount <= 0:
         raise Wrong("a duration is more than zero", "write 30s, 5m, 1h or a number of seconds")
-    return seconds
+    return amount
 
 
 def _start(value: Any) -> Literal["all", "now"] | date | datetime:
@@ -147,7 +148,7 @@ _SHARE_SCHEMA = {
         {"type": "string", "pattern": r"^ *[0-9]+(\.[0-9]+)? ?%? *$|\$\{"},
     ]
 }
-Duration = Annotated[float, PlainValidator(_duration), Shown("duration"), WithJsonSchema(_DURATION_SCHEMA)]
+Duration = Annotated[float, PlainValidator(seconds), Shown("duration"), WithJsonSchema(_DURATION_SCHEMA)]
 Start = Annotated[
     Literal["all", "now"] | date | datetime,
     PlainValidator(_start),

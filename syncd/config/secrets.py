@@ -38,6 +38,12 @@ def expand(document: yaml_nodes.Document, *, folder: Path, environ: Mapping[str,
     document.value = _walk(document, document.value, (), sources)
 
 
+def references(text: str) -> list[tuple[str, str]]:
+    """What a text asks for: ("env", "file" or "credential", name). What is written wrongly is left to `expand`."""
+    found = (match[1].partition(":") for match in _REFERENCE.finditer(text) if match[2])
+    return [(kind, name.strip()) for kind, _, name in found if kind in ("env", "file", "credential")]
+
+
 def _walk(
     document: yaml_nodes.Document, value: Any, path: yaml_nodes.Path, sources: Mapping[str, Callable[[str], str]]
 ) -> Any:

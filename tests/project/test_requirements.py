@@ -24,6 +24,16 @@ def test_a_declared_dependency_is_pinned_to_an_allowed_version(declared: str) ->
     assert Version(pin) in requirement.specifier, f"{requirement.name} {pin} is outside {declared}"
 
 
-@pytest.mark.parametrize("name", ["requirements-dev.txt", "requirements-uv.txt"])
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt", "requirements-uv.txt"])
 def test_the_pins_name_no_index(name: str) -> None:
     assert "://" not in (ROOT / "deploy" / name).read_text()
+
+
+def test_what_is_packaged_is_what_is_tested() -> None:
+    packaged, tested = (
+        dict(re.findall(r"^([A-Za-z0-9._-]+)==(\S+)", text, flags=re.MULTILINE))
+        for text in ((ROOT / "deploy" / "requirements.txt").read_text(), PINNED)
+    )
+    declared = {canonicalize_name(Requirement(one).name) for one in PROJECT["project"]["dependencies"]}
+    assert declared <= packaged.keys()
+    assert packaged.items() <= tested.items()

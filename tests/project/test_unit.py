@@ -5,6 +5,9 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from syncd.config import references
+from syncd.daemon import unit
+from tests.cli import shop as shops
 from tests.services.missing import missing
 
 ROOT = Path(__file__).parents[2]
@@ -54,3 +57,53 @@ def test_the_readme_sets_up_what_the_unit_runs() -> None:
     assert f"install -d -m 0700 -o {user} -g {user} {home}" in readme
     assert f"runuser -u {user} -- " in readme
     assert INSTALLED in readme
+
+
+def test_it_is_the_unit_that_syncd_prints_for_the_example(tmp_path: Path) -> None:
+    config = tmp_path / "syncd.yaml"
+    config.write_text((ROOT / "config.example.yaml").read_text("utf-8"), "utf-8")
+    asked = references.asked(config)
+    made = unit.render(asked, program=Path(INSTALLED), config=Path("/etc/syncd/syncd.yaml"), user="syncd")
+    assert made.problems == ()
+    assert UNIT.read_text("utf-8").partition("[Unit]")[2] == made.text.partition("[Unit]")[2]
+
+
+def test_its_exposure_is_low() -> None:
+    analyze = shutil.which("systemd-analyze")
+    if analyze is None:
+        missing("no systemd-analyze; on Debian and Ubuntu: apt-get install systemd")
+    result = subprocess.run(
+        [analyze, "security", "--offline=true", "--threshold=20", "--no-pager", UNIT],
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+    assert result.returncode == 0, result.stdout[-200:] + result.stderr
+    assert "Overall exposure level" in result.stdout
+
+
+def test_a_unit_names_every_secret_and_folder_of_its_configuration(shop: shops.Shop) -> None:
+    settings = shop.settings()
+    settings["stop_seconds"] = "5m"
+    settings["clients"]["acme"]["dialer"]["password"] = "${credential:dialer}"
+    settings["clients"]["acme"]["dialer"]["user"] = "${env:DIALER_USER}"
+    shop.write(settings)
+    clients = shop.folder / "clients"
+    clients.mkdir()
+    (clients / "beta.yaml").write_text("crm: {type: hubspot, token: '${credential:hubspot}'}  # ${credential:no}\n")
+    ran = shop.syncd("systemd-unit", "--program", INSTALLED, "--user", "dialling")
+    assert ran.code == 0, ran.err
+    for line in (
+        f"ExecStart={INSTALLED} run --config {shop.config}",
+        "User=dialling",
+        f"LoadCredential=dialer:{shop.folder}/credentials/dialer",
+        f"LoadCredential=hubspot:{shop.folder}/credentials/hubspot",
+        f"EnvironmentFile={shop.folder}/environment",
+        f"ReadWritePaths={shop.folder}",
+        "TimeoutStopSec=360",
+    ):
+        assert line in ran.out.splitlines(), line
+    assert "credential:no" not in ran.out
+    assert "ConfigurationDirectory" not in ran.out
+    assert shop.syncd("systemd-unit", "--program", "/home/ann/syncd").err.startswith("warning: /home/ann/syncd")
