@@ -35,8 +35,8 @@ from syncd.cli import (
     simulate,
     stats,
     status,
-    why,
     unit,
+    why,
 )
 from syncd.sdk import errors
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import signal
 import socket
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -14,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli import shop as shops
+from tests.vicidial import site
 
 
 class Manager:
@@ -31,6 +34,11 @@ class Manager:
             with self._news:
                 self._heard.append(message.decode())
                 self._news.notify_all()
+
+    def count(self, start: str) -> int:
+        """How many messages that begin like this have come."""
+        with self._news:
+            return sum(one.startswith(start) for one in self._heard)
 
     def hears(self, start: str, *, times: int = 1) -> bool:
         """Wait for so many messages that begin like this."""
@@ -208,3 +216,59 @@ def test_status_tells_who_runs_and_that_a_killed_run_did_not_end(shop: shops.Sho
         "calls": "shadow",
         "dispositions": "live",
     }
+
+
+_SOON_STUCK = """
+import sys
+from syncd.cli import main
+from syncd.daemon import service
+service.STUCK_SECONDS = 0.5
+sys.exit(main.main(["run"]))
+"""
+
+
+def test_under_the_environment_of_its_unit_it_runs_and_a_stuck_run_gets_no_watchdog(shop: shops.Shop) -> None:
+    settings = shop.settings()
+    settings["clients"]["acme"]["dialer"] |= {"password": "${credential:dialer}", "read_seconds": 30}
+    shop.write(settings)
+    credentials = shop.folder / "credentials"
+    credentials.mkdir()
+    (credentials / "dialer").write_text("1234\n")
+    path = Path("/tmp") / f"syncd-{shop.folder.name[-8:]}-{id(shop):x}.sock"
+    environ = {  # what systemd sets, and nothing else
+        "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin",
+        "LANG": "C.UTF-8",
+        "SYNCD_CONFIG": str(shop.config),
+        "CREDENTIALS_DIRECTORY": str(credentials),
+        "STATE_DIRECTORY": str(shop.folder),
+        "CONFIGURATION_DIRECTORY": str(shop.folder),
+        "NOTIFY_SOCKET": str(path),
+        "WATCHDOG_USEC": "300000",
+        "INVOCATION_ID": "0" * 32,
+    }
+    try:
+        with listening(path) as manager, (shop.folder / "daemon.log").open("wb") as log:
+            command = [sys.executable, "-c", _SOON_STUCK]
+            process = subprocess.Popen(command, env=environ, cwd=shop.folder, stdin=subprocess.DEVNULL, stderr=log)
+            daemon = shops.Daemon(process, shop.folder / "daemon.log")
+            try:
+                assert manager.hears("READY=1")
+                shop.people(1)
+                daemon.wait_for(shop.leads)
+                assert manager.hears("WATCHDOG=1", times=2)
+                site.door(shop.sim.url, "faults", spec="all.slow@1+:4")
+                shop.people(1, first=2)
+                daemon.wait_for(lambda: daemon.lines("no progress"))
+                assert manager.hears("STATUS=2 streams; 1 running; stuck: ")
+                before = manager.count("WATCHDOG=1")
+                time.sleep(1.0)
+                assert manager.count("WATCHDOG=1") == before, "systemd restarts what tells it nothing"
+                site.door(shop.sim.url, "faults", spec="")
+                assert manager.hears("WATCHDOG=1", times=before + 1)
+                assert daemon.stop() == 0
+            finally:
+                if process.poll() is None:
+                    process.kill()
+                process.wait()
+    finally:
+        path.unlink(missing_ok=True)
