@@ -119,6 +119,21 @@ class HubspotConnector:
         name = self._options.key_properties.get(stream)
         return [] if name is None else self._reader.activities(stream, [key.value], self._names(stream, ()), name)
 
+    def unlistable(self, stream: str, fields: Sequence[str]) -> str:
+        """See `protocol.Lists`: calls and tasks are listed, in HubSpot's own order."""
+        return "" if self.streams[stream].key_field else f"{stream} of HubSpot are not listed"
+
+    def listed(self, stream: str, fields: Sequence[str], after: str, limit: int) -> protocol.Listing:
+        """Calls or tasks that have a key, a page of the list; HubSpot decides how long it is."""
+        del limit
+        key = self.streams[stream].key_field
+        if key is None:
+            raise errors.ContractViolation(f"stream {stream!r} of HubSpot cannot be listed")
+        try:
+            return self._reader.listed(stream, self._names(stream, fields), key, after)
+        except (Refused, NotThere):
+            raise errors.RetryLater(f"HubSpot refuses to list {stream}; see `syncd config check`") from None
+
     def _kind(self, stream: str) -> str:
         return self._options.object if stream == "leads" else stream
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from syncd.sdk import errors, records
+from syncd.sdk import errors, protocol, records
 from syncd_hubspot.api import Api, NotThere, Refused
 from syncd_hubspot.options import Options
 from syncd_hubspot.schema import Schema
@@ -83,10 +83,13 @@ class Reader:
         yield from self._searched(names, floor, until, window)
 
     def _list(self, after: str = "", **query: str) -> Iterator[tuple[list[dict[str, Any]], str]]:
+        return self._list_of(self._kind, after, **query)
+
+    def _list_of(self, kind: str, after: str, **query: str) -> Iterator[tuple[list[dict[str, Any]], str]]:
         """Pages of objects, from `after` on, each with what the next is asked for by, "" after the last."""
         while True:
             asked = {**query, "after": after} if after else query
-            answer = self._api.get(self._api.objects(self._kind), limit=str(BATCH), **asked)
+            answer = self._api.get(self._api.objects(kind), limit=str(BATCH), **asked)
             following = str(((answer.get("paging") or {}).get("next") or {}).get("after") or "")
             yield answer["results"], following
             if not following:
@@ -221,3 +224,10 @@ class Reader:
         """Calls or tasks by id, or by the value of their unique property."""
         found = [one for part in chunks(list(values)) for one in self.batch_read(kind, part, names, key_property)]
         return [self._record(kind, one, "hs_lastmodifieddate") for one in found]
+
+    def listed(self, kind: str, names: Sequence[str], key_property: str, after: str) -> protocol.Listing:
+        """One page of the list of calls or tasks: those that have a key."""
+        wanted = list(dict.fromkeys([*names, key_property]))
+        page, following = next(self._list_of(kind, after, properties=",".join(wanted)))
+        found = [self._record(kind, one, "hs_lastmodifieddate") for one in page]
+        return protocol.Listing([one for one in found if one.fields.get(key_property)], following or None)

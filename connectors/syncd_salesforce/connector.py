@@ -87,6 +87,14 @@ class SalesforceConnector:
         del near  # the key itself is the way in
         return [] if stream == "leads" else self._tasks.find(stream, key.value)
 
+    def unlistable(self, stream: str, fields: Sequence[str]) -> str:
+        """See `protocol.Lists`: Tasks with a key are gone through by their ids."""
+        return f"{stream} of Salesforce are not listed" if stream == "leads" else ""
+
+    def listed(self, stream: str, fields: Sequence[str], after: str, limit: int) -> protocol.Listing:
+        """Tasks of calls or callbacks that have a key, in the order of their ids."""
+        return self._tasks.listed(stream, fields, after, limit)
+
     def write(self, stream: str, changes: Sequence[Change]) -> Sequence[Outcome]:
         """Update leads, or write calls or tasks; one outcome per change, in order. Raises LeaseLost."""
         return self._writer.leads(changes) if stream == "leads" else self._writer.tasks(stream, changes)

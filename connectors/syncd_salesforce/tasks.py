@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from syncd.sdk.protocol import Listing
 from syncd.sdk.records import Record
 from syncd_salesforce.objects import Objects, quoted, reader, select
 from syncd_salesforce.options import SalesforceOptions
-from syncd_salesforce.reading import IDS_AT_ONCE, Reader
+from syncd_salesforce.reading import IDS_AT_ONCE, Reader, Rows
 
 PREFIX = "callback:"
 """Begins the key of a callback's Task. No key of a call can: a key has no colon (`syncd.sdk.records.SyncKey`)."""
@@ -38,13 +39,25 @@ class Tasks:
             found += self._read(stream, f"Id IN ({among})", fields)
         return found
 
+    def listed(self, stream: str, fields: Sequence[str], after: str, limit: int) -> Listing:
+        """Up to `limit` Tasks that have a key, in the order of their ids, behind the id `after`."""
+        field = self._options.key_field(stream)
+        condition = f"{field} != null" + (f" AND Id > {quoted(after)}" if after else "")
+        rows, keys = self._rows(condition, [*fields, field], f"ORDER BY Id LIMIT {limit}")
+        found = [_record(row, fields, field) for row in rows if not _of_other(stream, row, keys)]
+        return Listing(found, str(rows[-1]["Id"]) if len(rows) == limit else None)
+
     def _read(self, stream: str, condition: str, fields: Sequence[str]) -> list[Record]:
+        rows, keys = self._rows(condition, fields)
+        own = self._options.key_field(stream)
+        return [_record(row, fields, own) for row in rows if not _of_other(stream, row, keys)]
+
+    def _rows(self, condition: str, fields: Sequence[str], after: str = "") -> tuple[Rows, set[str]]:
+        """Rows with these columns and all keys, and the names of the keys."""
         known = self._objects.fields("Task")
         keys = {name for name in map(self._options.key_field, ("calls", "tasks")) if name in known}
         columns = dict.fromkeys(["Id", *fields, *sorted(keys)])
-        rows = self._reader.query(select(columns, "Task", condition))
-        own = self._options.key_field(stream)
-        return [_record(row, fields, own) for row in rows if not _of_other(stream, row, keys)]
+        return self._reader.query(select(columns, "Task", condition, after)), keys
 
 
 def _of_other(stream: str, row: Mapping[str, Any], keys: set[str]) -> bool:

@@ -106,6 +106,21 @@ class SqlConnector:
         shape = reading.shape_of(table, written.key, names, self._options.zone)
         return reading.by_ids(self._database, table, shape, [key.value])
 
+    def unlistable(self, stream: str, fields: Sequence[str]) -> str:
+        """See `protocol.Lists`: all streams can be gone through, leads by their id, others by their key."""
+        return ""
+
+    def listed(self, stream: str, fields: Sequence[str], after: str, limit: int) -> protocol.Listing:
+        """Rows in the order of their ids or keys. Raises AuthFailed, RetryLater, UserError."""
+        if stream == "leads":
+            table, shape, _ = self._leads(fields)
+        else:
+            written = self._written(stream)
+            table = self._table(written.table, [written.key, *fields])
+            shape = reading.shape_of(table, written.key, fields, self._options.zone)
+        found = reading.behind(self._database, table, shape, after, limit)
+        return protocol.Listing(found, found[-1].id if len(found) == limit else None)
+
     def write(self, stream: str, changes: Sequence[Change]) -> Sequence[Outcome]:
         """Update leads, or write calls by their key; each change stands alone. Raises LeaseLost."""
         if not changes:

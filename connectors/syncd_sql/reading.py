@@ -214,6 +214,16 @@ def by_ids(database: Database, table: tables.Table, shape: Shape, ids: Sequence[
     return found
 
 
+def behind(database: Database, table: tables.Table, shape: Shape, after: str, limit: int) -> list[Record]:
+    """Up to `limit` records in the order of their ids, behind the id `after`; "" begins, NULLs are left out."""
+    column = shape.columns[0]
+    query = sa.select(*shape.columns).select_from(table.clause).where(column.is_not(None)).order_by(column).limit(limit)
+    if after:
+        query = query.where(column > bound(values.native_id(table.column(column.name), after)))
+    with database.reading(table.name, denied(database, table, shape)) as connection:
+        return [shape.record(row) for row in connection.execute(query).fetchall()]
+
+
 def _where(database: Database, table: tables.Table, shape: Shape, condition: sa.ColumnElement[bool]) -> list[Record]:
     query = sa.select(*shape.columns).select_from(table.clause).where(condition)
     with database.reading(table.name, denied(database, table, shape)) as connection:

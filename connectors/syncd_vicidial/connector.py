@@ -17,6 +17,7 @@ from syncd_vicidial import (
     callbacks,
     check,
     clock,
+    counting,
     custom,
     custom_check,
     dial_tables,
@@ -25,6 +26,7 @@ from syncd_vicidial import (
     examine,
     example,
     lead_writing,
+    listing,
     names,
     recordings,
     sql_calls,
@@ -75,6 +77,8 @@ class VicidialConnector:
         self._booked = callback_stream.CallbackStream(self._api, options, self._calls, self._leads)
         self._writer = lead_writing.Writer(self._api, options, self._leads, self._flags, self._words, self._custom)
         self._statistics = Statistics(self._api, options, self.capabilities)
+        self._listing = listing.Listing(self._leads, self._database)
+        self._counting = counting.Counting(options, self._statistics)
         self.agents = AgentApi(self._api, self._leads, options, self._flags)
         tables = dial_tables.Tables(self._database) if self._database is not None else None
         self._dialling = dialling.Dialling(self._api, options, self._leads, self._calls, tables)
@@ -98,6 +102,7 @@ class VicidialConnector:
                 worked_field="called_count",
                 flags_field=names.FLAGS_FIELD,
                 appointment=callbacks.NAMES,
+                works_on=("status", "user", "called_count", "last_local_call_time"),
                 keeps_out=bool(self._options.opt_out_lists),
             ),
             "calls": records.StreamSpec(
@@ -250,6 +255,27 @@ class VicidialConnector:
     def call_beginnings(self, text: str) -> Sequence[str]:
         """How the ids of calls with this uniqueid begin."""
         return self._dialling.call_beginnings(text)
+
+    def unlistable(self, stream: str, fields: Sequence[str]) -> str:
+        """See `protocol.Lists`: leads, with `database:`."""
+        return self._listing.unlistable(fields) if stream == "leads" else f"{stream} of VICIdial are not listed"
+
+    def listed(self, stream: str, fields: Sequence[str], after: str, limit: int) -> protocol.Listing:
+        """Leads in the order of their ids; see `protocol.Lists`."""
+        self._only_leads(stream)
+        return self._listing.listed(fields, after, limit)
+
+    def call_days(self, since: datetime, until: datetime) -> Sequence[protocol.CallDay]:
+        """Days by the server's clock, see `protocol.CountsCalls`."""
+        return self._counting.days(since, until)
+
+    def counted_as(self, call: records.Record) -> tuple[str, str]:
+        """See `protocol.CountsCalls`."""
+        return self._counting.counted_as(call)
+
+    def call_counts(self, day: protocol.CallDay) -> Mapping[str, Mapping[str, int]]:
+        """What `call_status_stats` says of a day; the user needs level 9 and view_reports."""
+        return self._counting.counts(day)
 
     def agent_actions(self) -> Sequence[protocol.Action]:
         """The functions of the Agent API that `command_agent` knows."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from syncd.sdk import errors, records
@@ -158,7 +158,7 @@ class Leads:
             return None
         fields = {name: self._words.read(name, value, self._zone) for name, value in columns.items() if name in wanted}
         if FLAGS_FIELD in wanted:
-            fields[FLAGS_FIELD] = self._flags.of_lead(columns["status"])
+            fields[FLAGS_FIELD] = self.meaning(columns["status"])
         if labels:
             list_id = list_of(columns)
             there = self._custom.labels(list_id) & labels
@@ -168,6 +168,24 @@ class Leads:
                 found[exact] = text.plus_decoded(found[exact])
             fields |= dict.fromkeys(labels, "") | found
         return records.Record(lead_id, fields)
+
+    def readable(self, columns: Mapping[str, str], fields: Sequence[str]) -> dict[str, str | None]:
+        """Given columns as VICIdial holds them, return those of these fields that they tell, as `get` would."""
+        named = self._readable.intersection(fields)
+        found: dict[str, str | None] = {
+            name: self._words.read(name, columns[name], self._zone) for name in named if name in columns
+        }
+        if FLAGS_FIELD in named:
+            found[FLAGS_FIELD] = self.meaning(columns["status"])
+        return found
+
+    def meaning(self, status: str) -> str:
+        """The flags of a lead in this status, "removed" among them where it was taken out of dialling by syncd. Raises
+        as `flags.Flags.of_lead`."""
+        words = set(self._flags.of_lead(status).split())
+        if status in (self._options.removed_status, self._options.opt_out_status):
+            words.add("removed")
+        return " ".join(sorted(words))
 
     def _columns(self, lead_id: str, needed: frozenset[str]) -> dict[str, str] | None:
         """The needed columns of a lead and more; None if it is gone."""

@@ -68,6 +68,22 @@ class Statistics:
         unseen = [] if _ALL in self._options.campaigns else [*self._options.campaigns]
         return [*found, *(protocol.Statistics(name, "out") for name in unseen if name not in campaigns)]
 
+    def by_status(self, day: str) -> dict[tuple[str, str], dict[str, int]]:
+        """(leg, campaign or in-group) → status → calls of a day (YYYY-MM-DD, the server's). A campaign and an in-group
+        of one name are left out, since their statuses are added up. Raises AuthFailed, RetryLater."""
+        campaigns = [name for name in self._campaigns() if _NAME.fullmatch(name)]
+        if not campaigns:
+            return {}
+        chosen = [name for name in self._options.in_groups if _NAME.fullmatch(name)]
+        named = {} if _ALL in self._options.in_groups or not chosen else {"ingroups": "-".join(chosen)}
+        asked = {"campaigns": "-".join(campaigns), "query_date": day, "end_date": day, **named}
+        text = self._api.read("call_status_stats", asked)
+        rows = [found for line in _lines("call_status_stats", text) if (found := _by_status(line))]
+        if not rows and self._lacks("call_status_stats", text, none=""):
+            return {}
+        times = Counter(name for name, _ in rows)
+        return {("out" if name in campaigns else "in", name): statuses for name, statuses in rows if times[name] == 1}
+
     def _campaigns(self) -> tuple[str, ...]:
         """The campaigns that the options choose, of those that the user may see: all active ones, or those named."""
         if time.monotonic() >= self._known_until:
@@ -242,6 +258,15 @@ def _stats(line: str) -> tuple[str, int, int, int] | None:
     if by_hour is None or by_status is None or sum(by_hour.values()) != total or sum(by_status.values()) != total:
         return None
     return parts[0], total, int(parts[2]), sum(by_status.get(status, 0) for status in _DROPS)
+
+
+def _by_status(line: str) -> tuple[str, dict[str, int]] | None:
+    """Given a line of call_status_stats, return group and calls by status; None as with `_stats`."""
+    if _stats(line) is None:
+        return None
+    parts = line.split("|")
+    counts = _counts(parts[4])
+    return None if counts is None else (parts[0], counts)
 
 
 def _counts(part: str) -> dict[str, int] | None:

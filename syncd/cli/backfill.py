@@ -6,16 +6,15 @@ as the one process that syncs with the store.
 
 from __future__ import annotations
 
-import getpass
 import inspect
-import socket
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import cyclopts
 
+from syncd.cli import alone as alone_
 from syncd.cli import backfill_progress, backfill_wanted, output
 from syncd.cli import plan as plans
 from syncd.cli import session as sessions
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
 
 POLL_SECONDS = 0.2
 NOBODY_SECONDS = 15.0  # so long without a daemon, and this command stops following one
-OTHERS_SECONDS = 120.0  # a daemon on PostgreSQL has begun a run within this
-OWNER = ":backfill"
 STOPPED, NOBODY = "stopped", "no daemon runs any more"
 
 
@@ -93,7 +90,7 @@ def start(
     with session.store(settings) as db, setup.clients(settings, [client], db=db) as clients:
         one = clients[0]
         setup.named(pipeline, sessions.pipelines(one, None), f"pipeline of {client}")
-        engine = _engine(db, lambda: False)
+        engine = alone_.engine(db, lambda: False)
         streams.bound(db, one.name, one.identity)
         wanted = backfill_wanted.wanted(settings, one, pipeline, since, until, ids)
         if dry_run:
@@ -101,7 +98,7 @@ def start(
             plans.say(session.out, shown)
             session.out.result(shown)
             return 0
-        number = stored.create(db, wanted, by=_who(), now=datetime.now(UTC))
+        number = stored.create(db, wanted, by=alone_.who(), now=datetime.now(UTC))
         session.out.line(f"backfill {number} of {client} {pipeline} is stored, until {output.plain(wanted.until)}")
         return _go_on(db, one, number, session, no_wait=no_wait)
 
@@ -204,66 +201,31 @@ def _change(ids: tuple[int, ...], to: Literal["paused", "cancelled"], session: s
     return 0
 
 
-def _who() -> str:
-    try:
-        name = getpass.getuser()
-    except (KeyError, OSError):
-        name = "?"
-    return f"{name}@{socket.gethostname()}"
-
-
-def _engine(db: Database, stopping: Callable[[], bool]) -> Any:
-    from syncd.engine.run import Engine
-
-    engine = Engine(db, stopping=stopping)
-    engine.owner += OWNER
-    return engine
-
-
 def _go_on(db: Database, client: parts.Client, number: int, session: sessions.Session, *, no_wait: bool) -> int:
     from syncd.store import backfill as stored
 
     if no_wait:
         row = stored.one(db, number)
-        if not _others(db):
+        if not alone_.others(db):
             session.out.line(f"no daemon runs; `syncd run` or `syncd backfill resume {number}` goes on with it")
         session.out.result(_shown(row))
         return 0
     from syncd.daemon import logs, setup, signals
 
     logs.configure(shape="console", level="error")
-    alone = _took_over(db)
+    alone = alone_.took_over(db)
     stop = signals.Signals()
     stop.install()
-    engine = _engine(db, stop)
+    engine = alone_.engine(db, stop)
     if alone:
         setup.register(engine, [client])
     with backfill_progress.showing(session.out) as show:
-        why = _until_it_ends(db, client, number, engine, stop, show, alone=alone)
+        why = until_it_ends(db, client, number, engine, stop, show, alone=alone)
     row = stored.one(db, number)
     return _said(db, row, session, why, followed=not alone)
 
 
-def _took_over(db: Database) -> bool:
-    """Whether this process is to run the slices: no daemon does."""
-    if _others(db):
-        return False
-    try:
-        db.lock()
-    except errors.UserError:
-        return False
-    return True
-
-
-def _others(db: Database) -> bool:
-    from syncd.store import backfill as stored
-
-    if db.path is not None:
-        return db.holder() != "" and not db.exclusive
-    return stored.others_run(db, since=datetime.now(UTC) - timedelta(seconds=OTHERS_SECONDS), besides=OWNER)
-
-
-def _until_it_ends(
+def until_it_ends(
     db: Database,
     client: parts.Client,
     number: int,
@@ -298,7 +260,7 @@ def _until_it_ends(
                 time.sleep(POLL_SECONDS)
             continue
         time.sleep(POLL_SECONDS)
-        if alone or _others(db):
+        if alone or alone_.others(db):
             seen_at = time.monotonic()
         elif time.monotonic() - seen_at > NOBODY_SECONDS:
             return NOBODY
@@ -321,7 +283,7 @@ def _said(db: Database, row: stored.Backfill, session: sessions.Session, why: st
     if left:
         session.out.line(f"  changes not sent yet: {left}; the next runs send them")
     if why == STOPPED and followed:
-        why = "" if _others(db) else NOBODY
+        why = "" if alone_.others(db) else NOBODY
     if followed and row.is_open and not why:
         session.out.line("  the daemon goes on with it")
     if why:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from syncd.core import model
     from syncd.engine import parts
     from syncd.store import status as facts
+    from syncd.store.database import Database
 
 _RESUME = {
     "operator": "`syncd resume {client} {name}` goes on",
@@ -54,10 +55,11 @@ def status(client: str | None = None, /, *, session: sessions.Given) -> int:
         ]
         configured = {(one.name, pipe.name): pipe for one in clients for pipe in one.pipelines}
         known = {one.name: _known(one) for one in clients}
+        audited = {one.name: _audited(db, one.name) for one in clients}
         if db.sqlite:
             process = db.holder()
             session.out.line(f"syncd runs as process {process}" if process else "no daemon runs")
-    shown = [_shown(one, configured, now) | {"known": known[one.name]} for one in found]
+    shown = [_shown(one, configured, now) | {"known": known[one.name], **audited[one.name]} for one in found]
     session.out.table(
         ("client", "stream", "state", "checkpoint", "lag", "last run", "next", "last error"),
         [_stream_row(one["client"], stream, now) for one in shown for stream in one["streams"]],
@@ -82,6 +84,7 @@ def status(client: str | None = None, /, *, session: sessions.Given) -> int:
             if pipe["reread"]:
                 session.out.line(f"  the mapping of {pipe['pipeline']} has changed since it read everything;")
                 session.out.line(f"    records that have not changed are read again by `{pipe['reread']}`")
+        _say_audits(session.out, one, now)
         if held := sum(sum(pipe["held"].values()) for pipe in one["pipelines"]):
             session.out.line(f"  {held} held: `syncd held list {one['client']}`")
         for role, lines in one["known"].items():
@@ -89,6 +92,28 @@ def status(client: str | None = None, /, *, session: sessions.Given) -> int:
                 session.out.line(f"  {role}: {line}")
     session.out.result(shown)
     return 0
+
+
+def _say_audits(out: output.Output, one: dict[str, Any], now: datetime) -> None:
+    if one["drift"] is not None:
+        when = output.ago(one["drift_at"], now)
+        out.line(f"  drift {one['drift']}, {when}: `syncd audit {one['client']} --last`")
+    if one["audit"] is not None:
+        waits = f": {one['audit_waits']}" if one["audit_waits"] else ""
+        out.line(f"  audit {one['audit']} is under way{waits}")
+
+
+def _audited(db: Database, client: str) -> dict[str, Any]:
+    """What the last audit that is done has found, and which one is under way."""
+    from syncd.store import audit
+
+    done, open_one = audit.last(db, client, "done"), audit.last(db, client, "open")
+    return {
+        "drift": done.drift if done is not None else None,
+        "drift_at": done.ended_at if done is not None else None,
+        "audit": open_one.id if open_one is not None else None,
+        "audit_waits": open_one.error if open_one is not None else "",
+    }
 
 
 def _known(client: parts.Client) -> dict[str, list[str]]:

@@ -276,6 +276,23 @@ class Metrics(Model):
     )
 
 
+class Audit(Model):
+    """Full comparisons of both sides, `syncd audit`; see docs/audit.md."""
+
+    every: Duration | None = Field(
+        None,
+        description="How often the daemon makes one (7d); never unless you say so. An hour is the least",
+    )
+    rate: float = Field(20.0, gt=0, le=1000, description="How many requests a second may begin, to both sides together")
+    calls: Duration = Field(30 * 86400.0, description="How far back calls and their activities are compared")
+
+    @model_validator(mode="after")
+    def _not_too_often(self) -> Audit:
+        if self.every is not None and self.every < 3600:
+            raise Wrong("an audit reads everything that is there", "let an hour pass, or more")
+        return self
+
+
 class Client(Model):
     """One CRM and one dialer that are kept in step."""
 
@@ -302,6 +319,17 @@ class Client(Model):
     alerts: Limits | None = Field(
         None, description="Limits of this client instead of those of the whole file: `{lag: 1h, silence: 8h}`"
     )
+
+    audit: Audit | None = Field(
+        None,
+        description="Whether the daemon compares both sides in full now and then, and how fast: `{every: 7d}`; "
+        "`syncd audit` works without",
+    )
+
+    @property
+    def audit_or_default(self) -> Audit:
+        """How audits are made where nothing is said."""
+        return self.audit or Audit.model_validate({})
 
     @model_validator(mode="after")
     def _each_user_once(self) -> Client:

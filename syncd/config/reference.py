@@ -22,6 +22,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "statistics": models.Statistics,
     "alerts": models.Alerts,
     "metrics": models.Metrics,
+    "audit": models.Audit,
     "pipeline": models.Pipeline,
     "leads": models.Leads,
     "dispositions": models.Dispositions,
@@ -111,7 +112,8 @@ def default(info: FieldInfo) -> str:
     if isinstance(value, tuple):
         return ", ".join(f"`{item}`" for item in value)
     if isinstance(value, float):
-        return f"`{value:g}{'s' if 'duration' in _type(info) else ''}`"
+        seconds = "duration" in _type(info)
+        return f"`{value:.10g}{'s' if seconds else ''}`"
     return f"`{value}`"
 
 

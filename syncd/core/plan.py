@@ -13,7 +13,7 @@ from syncd.core import diff, digest, mapping, model
 from syncd.core.model import Known, Lane, Pipeline, Plan
 from syncd.sdk import records
 
-_HINTS = {
+HINTS = {
     "phone": "correct the phone in the CRM",
     "unmapped": "add the value to the mapping's table, or say `unmapped: pass`",
     "shared_phone": "decide which record keeps the number, or say `shared_phone: allow`",
@@ -71,7 +71,7 @@ def lead(  # one return for each row of the decision table
         if not phone and not link and not known.busy:
             return plan("skip", "no_phone")
     if known.phone_of and pipe.shared_phone == "hold":
-        return plan("hold", "shared_phone", hint=f"{shared_with(known.phone_of)}: {_HINTS['shared_phone']}")
+        return plan("hold", "shared_phone", hint=f"{shared_with(known.phone_of)}: {HINTS['shared_phone']}")
     if link is None and not known.busy:
         created = plan("create", fields=mapped.fields, phone=phone, lane=Lane.CREATE)
         return created if pipe.start == "all" or record.modified is not None else plan("skip", "no_time")
@@ -91,7 +91,7 @@ def held(stem: Plan, problems: Sequence[tuple[str, str]]) -> Plan:
     """The plan as a hold for what a mapping found."""
     code = problems[0][0]
     why = "; ".join(text for _, text in problems)
-    return replace(stem, verdict="hold", reason=code, hint=f"{why}: {_HINTS[code]}")
+    return replace(stem, verdict="hold", reason=code, hint=f"{why}: {HINTS[code]}")
 
 
 def conflict(stem: Plan, names: Sequence[str], key: str) -> Plan:
@@ -174,7 +174,7 @@ def _written(stem: Plan, known: Known, mapped: mapping.Mapped, hashes: digest.Di
 
 
 def _unknown_status(stem: Plan) -> Plan:
-    return replace(stem, verdict="hold", reason="unknown_status", hint=_HINTS["unknown_status"])
+    return replace(stem, verdict="hold", reason="unknown_status", hint=HINTS["unknown_status"])
 
 
 def outside(
@@ -241,7 +241,7 @@ def disposition(
     if link and link.removed and known.target is None:
         return replace(stem, verdict="skip", reason="deleted")
     if link and known.target is None:
-        return replace(stem, verdict="hold", reason="missing", hint=_HINTS["missing"])
+        return replace(stem, verdict="hold", reason="missing", hint=HINTS["missing"])
     if "hold" in flags_of(record, spec) and "dnc" not in own | kept | flags:
         return _unknown_status(stem)
     mapped, status = (pipe.fields({**one.fields, "crm_id": subject}) for one in (record, status_of))

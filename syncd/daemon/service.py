@@ -15,7 +15,7 @@ import structlog
 
 from syncd.config import models
 from syncd.core import model
-from syncd.daemon import setup, statistics, watch
+from syncd.daemon import audits, setup, statistics, watch
 from syncd.daemon.notify import Notifier
 from syncd.daemon.progress import Progress
 from syncd.daemon.schedule import Schedule
@@ -35,6 +35,7 @@ LATE = timedelta(seconds=30)
 TROUBLE_SECONDS = 2.0
 SOON = timedelta(seconds=0.05)  # a job that has not quite ended cannot be started again
 STAGGER_SECONDS = 5.0
+AUDIT_AT_MOST = timedelta(days=30)
 MOST_WORKERS = 32
 _QUIET = ("unchanged", "records")
 
@@ -45,7 +46,11 @@ def serve(settings: models.Settings, *, only: Sequence[str] = ()) -> int:
     signals.install()
     with closing(Notifier(os.environ)) as notifier, setup.database(settings) as db:
         db.lock()
-        with setup.streams(settings, only, db=db) as found, setup.watched(settings, only, db=db) as watched:
+        with (
+            setup.streams(settings, only, db=db) as found,
+            setup.watched(settings, only, db=db) as watched,
+            setup.audited(settings, only, db=db) as audited,
+        ):
             progress = Progress(allowed_seconds=STUCK_SECONDS)
 
             def stopping() -> bool:
@@ -54,7 +59,16 @@ def serve(settings: models.Settings, *, only: Sequence[str] = ()) -> int:
 
             engine = Engine(db, stopping=stopping)
             setup.register(engine, [client for client, _ in found])
-            service = Service(db, engine, found, progress=progress, notifier=notifier, signals=signals, watched=watched)
+            service = Service(
+                db,
+                engine,
+                found,
+                progress=progress,
+                notifier=notifier,
+                signals=signals,
+                watched=watched,
+                audited=audited,
+            )
             with watch.begun(db, settings, lambda: found, service.readings.last) as watcher:
                 service.ended.append(watcher.count)
                 service.run()
@@ -139,6 +153,7 @@ class Service:
         notifier: Notifier,
         signals: Signals,
         watched: Sequence[statistics.Watched] = (),
+        audited: Sequence[audits.Audited] = (),
     ) -> None:
         self._db, self._engine, self._slices = db, engine, Slices(engine)
         self._progress, self._notifier, self._signals = progress, notifier, signals
@@ -156,8 +171,10 @@ class Service:
         self._watched = {f"{one.client.name} statistics": one for one in watched}
         self.readings = statistics.Readings()
         self.ended: list[Callable[[parts.Report], None]] = []  # who is told of each run that has ended
-        # Statistics get threads of their own number, so that no stream waits for them.
-        workers = min(MOST_WORKERS, max(1, len(self._jobs))) + min(MOST_WORKERS, len(self._watched))
+        self._audited = {f"{one.client.name} audit": one for one in audited}
+        # Statistics and audits get threads of their own number, so that no stream waits for them.
+        beside = min(MOST_WORKERS, len(self._watched)) + min(MOST_WORKERS, len(self._audited))
+        workers = min(MOST_WORKERS, max(1, len(self._jobs))) + beside
         self._schedule = Schedule(workers=workers, failed=self._job_failed)
         self._known: dict[tuple[str, str], tuple[datetime | None, str]] = {}
         self._troubles = Troubles()
@@ -173,6 +190,9 @@ class Service:
         for name, one in self._watched.items():
             first_at = began + timedelta(seconds=len(self._jobs) * step)
             self._schedule.add(name, self._poll(name, one), every_seconds=one.every_seconds, first_at=first_at)
+        for name, audit in self._audited.items():
+            first_at = began + timedelta(seconds=len(self._jobs) * step)
+            self._schedule.add(name, self._audit(name, audit), every_seconds=audits.LOOK_SECONDS, first_at=first_at)
         self._schedule.start()
         clients = {job.client.name for job in self._jobs.values()}
         log.info("started", clients=len(clients), streams=len(self._jobs), process=os.getpid())
@@ -187,7 +207,8 @@ class Service:
         moved = self._clock_watch.moved_by()
         if moved:
             log.warning("the clock was set", seconds=round(moved, 1))
-            for name in (*self._jobs, *self._watched):
+            idle = self._audited.keys() - set(self._progress.names())
+            for name in (*self._jobs, *self._watched, *idle):
                 self._schedule.at(name, datetime.now(UTC))
         self._look_at_store()
         self._tell()
@@ -271,6 +292,24 @@ class Service:
                 self._schedule.at(name, datetime.now(UTC) + timedelta(seconds=watched.every_seconds))
             else:
                 self._schedule.remove(name)
+
+        return body
+
+    def _audit(self, name: str, audited: audits.Audited) -> Callable[[], None]:
+        def body() -> None:
+            if self._signals():
+                return
+            self._schedule.at(name, datetime.now(UTC) + AUDIT_AT_MOST)  # it may run for hours: not due meanwhile
+            next_at = datetime.now(UTC) + timedelta(seconds=TROUBLE_SECONDS)
+            try:
+                with self._progress.running(name):
+                    next_at = audits.go_on(self._engine, audited)
+            except Exception as error:  # noqa: BLE001  # it is logged, and tried again
+                self._troubles.add(name, error)
+            else:
+                self._troubles.over(name)
+            if not self._signals():
+                self._schedule.at(name, next_at)
 
         return body
 

@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from syncd.config import compile as compiler
 from syncd.config import models
 from syncd.core import model
-from syncd.daemon import statistics
+from syncd.daemon import audits, statistics
 from syncd.engine import parts
 from syncd.engine.run import Engine
 from syncd.sdk import errors, protocol
@@ -117,6 +117,19 @@ def watched(
     with ExitStack() as stack:
         found = stack.enter_context(clients(settings, list(every), db=db)) if every else []
         yield [statistics.Watched(client, every[client.name]) for client in found]
+
+
+@contextmanager
+def audited(
+    settings: models.Settings, only: Sequence[str] = (), *, db: Database | None = None
+) -> Iterator[list[audits.Audited]]:
+    """Those of these clients that have leads to compare, each with connectors of its own; see `clients`."""
+    with clients(settings, only, db=db) as found:
+        yield [
+            audits.Audited(client, settings.clients[client.name].audit_or_default)
+            for client in found
+            if any(pipe.kind == "leads" for pipe in client.pipelines)
+        ]
 
 
 def register(engine: Engine, found: Iterable[parts.Client]) -> None:

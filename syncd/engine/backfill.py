@@ -145,7 +145,8 @@ class _Slice:
             return False
         if passes:
             backfill_slices.let_pass(ctx.run, self._number)
-        find_first = streams.first_read_at(ctx.db, ctx.client.name) is None
+        # who names records may know better than the store whether there is a lead already
+        find_first = row.by_id or streams.first_read_at(ctx.db, ctx.client.name) is None
         with ctx.asking(self._pipe.target.role, self._pipe.name):
             deliver.deliver(ctx, self._pipe, find_first=find_first)
         return True

@@ -23,6 +23,11 @@ def check(timeout_seconds: float) -> None:
         current(timeout_seconds)
 
 
+def current() -> Check:
+    """What is asked before every request of this context now."""
+    return _current.get() or (lambda timeout_seconds: None)
+
+
 @contextmanager
 def held(current: Check) -> Iterator[None]:
     """Put `current` before every request of this context."""

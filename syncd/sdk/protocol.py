@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import ClassVar, Literal, Protocol, runtime_checkable
 
 from pydantic import BaseModel
@@ -350,6 +350,52 @@ class TellsBudget(Protocol):
 
     def budget(self) -> Budget | None:
         """What the last answers told; None where they have not. Sends nothing; any thread may ask."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Some of a stream's records, and the place to go on from; None at the end."""
+
+    records: Sequence[Record]
+    after: str | None
+
+
+@runtime_checkable
+class Lists(Protocol):
+    """Extra: can go through all records of a stream, for a full comparison."""
+
+    def unlistable(self, stream: str, fields: Sequence[str]) -> str:
+        """Why the stream cannot be gone through with these fields, for a person to read; "" where it can. Raises
+        AuthFailed (a login that is refused), RetryLater."""
+
+    def listed(self, stream: str, fields: Sequence[str], after: str, limit: int) -> Listing:
+        """About `limit` records behind `after` ("": from the beginning), in an order that does not change while the
+        stream is gone through: what is made meanwhile may be missing, nothing else. Of a stream that has a key field,
+        records whose key is blank may be left out. Raises as `get`."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallDay:
+    """A day of the far side's calendar: its calls began at or after `begins` and before `ends`."""
+
+    date: date
+    begins: datetime
+    ends: datetime
+
+
+@runtime_checkable
+class CountsCalls(Protocol):
+    """Extra: a dialer that counts calls itself, by day, group (campaign, in-group) and status."""
+
+    def call_days(self, since: datetime, until: datetime) -> Sequence[CallDay]:
+        """The days that are whole between these two, oldest first; does no I/O."""
+
+    def counted_as(self, call: Record) -> tuple[str, str]:
+        """The group, as `call_counts` names it, and the status that a call counts for."""
+
+    def call_counts(self, day: CallDay) -> Mapping[str, Mapping[str, int]]:
+        """Group → status → number of calls, of those groups that the far side tells of. Raises AuthFailed,
+        RetryLater."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -149,6 +149,7 @@ class StreamSpec:
     before it is sent again.
     `appointment`: the fields of an appointment with the person, the first of them its time. They are written together;
     a time that turns blank takes the appointment back, though the mapping does not say `clear`.
+    `works_on`: fields that the far side changes itself in the course of its work (a lead's status).
     """
 
     readable: bool = True
@@ -168,8 +169,10 @@ class StreamSpec:
     length_field: str | None = None  # how many seconds it took
     keeps_out: bool = False  # a removal for an opt-out tells it numbers ("phones") to keep out, also without an id
     appointment: tuple[str, ...] = ()
-    # Space-separated flags. The engine knows "dnc", "sale", "live" (still running) and "hold" (nobody has said what the
-    # status means, and the connector was told to wait for a person then); the others are for conditions of mappings.
+    works_on: tuple[str, ...] = ()
+    # Space-separated flags. The engine knows "dnc", "sale", "live" (still running), "hold" (nobody has said what the
+    # status means, and the connector was told to wait for a person then) and, of leads, "removed" (taken out of
+    # dialling by a change of that kind); the others are for conditions of mappings.
     flags_field: str | None = None
 
 

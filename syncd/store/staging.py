@@ -142,7 +142,7 @@ class _Stager:
         if held is not None and held.reason in delivery.STICKY:
             return None
         # a record without a time of its last change is as it was read just now
-        dated = self.pipe.kind != "leads" or plan.modified > model.EPOCH
+        dated = self.pipe.kind not in ("leads", "calls") or plan.modified > model.EPOCH
         if (
             dated
             and any(row is not None and row.version_at > plan.modified for row in (staged, held))

@@ -343,3 +343,69 @@ memo = sa.Table(
     sa.Column("text", sa.Text, nullable=False),
     sa.Column("changed_at", Instant, nullable=False),
 )
+
+audit = sa.Table(
+    "audit",
+    metadata,
+    sa.Column("id", _Id, primary_key=True),
+    sa.Column("client", sa.Text, nullable=False),
+    sa.Column("since_at", Instant),  # of the calls that are compared; NULL: none are
+    sa.Column("until_at", Instant, nullable=False),
+    sa.Column("state", sa.Text, nullable=False, server_default="open"),
+    sa.Column("phase", sa.Text, nullable=False, server_default=""),
+    sa.Column("position", sa.Text, nullable=False, server_default=""),  # in the phase, JSON
+    sa.Column("rate", sa.Float, nullable=False),  # requests a second
+    sa.Column("counts", sa.Text, nullable=False, server_default="{}"),
+    sa.Column("notes", sa.Text, nullable=False, server_default="[]"),  # what could not be seen
+    sa.Column("drift", sa.Integer),  # findings, once it is done
+    sa.Column("due_at", Instant),
+    sa.Column("failures", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("error", sa.Text, nullable=False, server_default=""),
+    sa.Column("created_by", sa.Text, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("ended_at", Instant),
+    sa.CheckConstraint("state IN ('open', 'done', 'cancelled')", name="state"),
+    sa.Index(None, "client", "state"),
+)
+
+audit_row = sa.Table(  # what one side holds, until the audit is done: no values, only hashes
+    "audit_row",
+    metadata,
+    sa.Column("audit_id", _Id, primary_key=True),
+    sa.Column("side", sa.Text, primary_key=True),
+    sa.Column("record_id", sa.Text, primary_key=True),
+    sa.Column("key", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False, server_default=""),  # of a record: see core.audit; of an activity: when
+    sa.Column("wanted", sa.Text, nullable=False, server_default=""),  # which fields a lead has, and their hash
+    sa.Column("far_id", sa.Text, nullable=False, server_default=""),  # what was found for it; "-id": out of dialling
+    sa.ForeignKeyConstraint(["audit_id"], ["audit.id"], ondelete="CASCADE"),
+    sa.CheckConstraint("side IN ('record', 'activity')", name="side"),
+    sa.Index(None, "audit_id", "side", "key"),
+    sa.Index(None, "audit_id", "side", "far_id"),
+)
+
+audit_finding = sa.Table(
+    "audit_finding",
+    metadata,
+    sa.Column("audit_id", _Id, primary_key=True),
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("subject", sa.Text, primary_key=True),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("far_ids", sa.Text, nullable=False, server_default="[]"),
+    sa.Column("reason", sa.Text, nullable=False, server_default=""),
+    sa.Column("fields", sa.Text, nullable=False, server_default="[]"),  # their names
+    sa.Column("mend", sa.Text, nullable=False, server_default=""),
+    sa.Column("at", Instant),
+    sa.ForeignKeyConstraint(["audit_id"], ["audit.id"], ondelete="CASCADE"),
+    sa.CheckConstraint("state IN ('suspected', 'confirmed', 'mended')", name="state"),
+)
+
+audit_day = sa.Table(
+    "audit_day",
+    metadata,
+    sa.Column("audit_id", _Id, primary_key=True),
+    sa.Column("day", sa.Text, primary_key=True),
+    sa.Column("calls", sa.Integer, nullable=False),  # that were read
+    sa.Column("told", sa.Integer),  # that the dialer counts; NULL: it does not say
+    sa.ForeignKeyConstraint(["audit_id"], ["audit.id"], ondelete="CASCADE"),
+)

@@ -39,15 +39,34 @@ def test_pitfall_07_a_full_compare_counts_the_drift_and_mends_what_the_poll_neve
         ben = crm.add(first="Ben", phone="7275551002")
     polled = customer.run()["crm.leads"]
     assert (polled["created"], polled["updated"]) == (0, 0)
-    compare = ("backfill", "acme", "leads", "--since", "1d")
+    compare = ("audit", "acme", "--rate", "1000", "--since", "1h")
     writes = customer.lead_writes()
-    drift = site.told(*compare, "--dry-run")
-    assert [drift[what] for what in ("read", "create", "update", "unchanged")] == [3, 1, 1, 1]
+    found = site.told(*compare, code=1)
+    assert {one["subject"]: (one["kind"], one["reason"]) for one in found["findings"]} == {
+        ann: ("differing", "crm_changed"),
+        ben: ("missing", "never_made"),
+    }
+    (status,) = site.told("status", "acme")
+    assert status["drift"] == 2
     assert customer.lead_writes() == writes
-    assert site.told(*compare)["state"] == "done"
+    assert site.told(*compare, "--repair", code=1)["repair"]["handed"] == 2
     assert {one: lead["first_name"] for one, lead in site.leads().items()} == {ann: "Anna", ben: "Ben", cat: "Cat"}
-    drift = site.told(*compare, "--dry-run")
-    assert [drift[what] for what in ("create", "update", "unchanged")] == [0, 0, 3]
+    assert site.told(*compare)["drift"] == 0
+
+
+def test_a_call_that_never_reached_the_crm_is_found_and_brought_there(customer: Customer) -> None:
+    crm, site = customer.crm, customer.site
+    ann = crm.add(first="Ann", phone="7275551001")
+    customer.run()
+    site.call(ann, "SALE", seconds_ago=3 * 3600)  # before the stretch that is read again each time
+    compare = ("audit", "acme", "--rate", "1000", "--since", "6h")
+    (found,) = site.told(*compare, code=1)["findings"]
+    assert (found["kind"], found["reason"]) == ("call_without_activity", "never_made")
+    assert crm.called() == []
+    assert site.told(*compare, "--repair", code=1)["repair"]["handed"] == 1
+    assert crm.called() == [ann]
+    report = site.told(*compare)
+    assert (report["drift"], report["read"]["activities"]) == (0, 1)
 
 
 def test_pitfall_09_no_start_date_is_made_up(customer: Customer) -> None:

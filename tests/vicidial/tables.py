@@ -29,7 +29,14 @@ _FLAGS = (
 _YES_NO = ", ".join(f"{name} ENUM('Y','N') DEFAULT 'N'" for name in _FLAGS)
 _OUT = f"(uniqueid VARCHAR(20) NOT NULL PRIMARY KEY, {_LOG}"
 _IN = f"(closecallid INT UNSIGNED NOT NULL PRIMARY KEY, uniqueid VARCHAR(20) NOT NULL DEFAULT '', {_LOG}"
-_LEADS = "lead_id INT UNSIGNED NOT NULL PRIMARY KEY, vendor_lead_code VARCHAR(20), first_name VARCHAR(30)"
+_LEADS = (
+    "lead_id INT UNSIGNED NOT NULL PRIMARY KEY, vendor_lead_code VARCHAR(20), source_id VARCHAR(50), "
+    "status VARCHAR(6), list_id BIGINT UNSIGNED, phone_code VARCHAR(10), phone_number VARCHAR(18), "
+    "first_name VARCHAR(30)"
+)
+_OF_LEADS = (
+    "lead_id", "vendor_lead_code", "source_id", "status", "list_id", "phone_code", "phone_number", "first_name",
+)  # fmt: skip
 _TABLES = (
     f"CREATE TABLE vicidial_log {_OUT}",
     f"CREATE TABLE vicidial_log_archive {_OUT}",
@@ -90,7 +97,7 @@ class Tables:
 
     def hold(self, world: World, epochs: Mapping[tuple[str, str], int] | None = None) -> None:
         """Hold what the world of a simulator holds. `epochs`: (uniqueid, call_date) → start_epoch, else NULL."""
-        leads = [{"lead_id": one.lead_id, "vendor_lead_code": one.vendor_lead_code} for one in world.leads.values()]
+        leads = [{name: getattr(one, name) for name in _OF_LEADS} for one in world.leads.values()]
         with self.connection() as connection:
             for table in (*LOGS, *ARCHIVES, "vicidial_list"):
                 connection.query(f"DELETE FROM {table}")  # noqa: S608 – our own names
