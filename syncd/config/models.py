@@ -243,6 +243,7 @@ class Limits(Model):
         60.0, description="An opt-out or do-not-call request that has waited for so long to be delivered"
     )
     quota: Share = Field(0.9, ge=0, le=1, description="Requests of a limited budget that are used, as a share")
+    drift: int | None = Field(1, ge=1, description="So many differences that the last audit found; empty for never")
 
 
 class Alerts(Limits):

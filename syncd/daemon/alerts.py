@@ -74,6 +74,8 @@ def _client(one: One, limits: models.Limits, now: datetime, began: datetime) -> 
                 f"{name}: {budget.used} of {budget.total} requests to the {role} are used"
                 + (f" until {budget.renewed_at:%Y-%m-%d %H:%M} UTC" if budget.renewed_at else "")
             )
+    if limits.drift is not None and one.drift is not None and one.drift >= limits.drift:
+        found[f"{name} drift"] = f"{name}: the last audit found {one.drift} differences: `syncd audit {name} --last`"
     return found
 
 

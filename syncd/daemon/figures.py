@@ -91,6 +91,10 @@ def _clients(seen: Picture) -> Iterator[Figure]:
         for role, left in one.budgets.items():
             budgets["used"].append(((name, role), left.used))
             budgets["total"].append(((name, role), left.total))
+    drifts = [((one.status.name,), one.drift) for one in seen.clients if one.drift is not None]
+    yield _figure("drift", "Differences that the last audit found", _CLIENT, drifts)
+    audits = [((one.status.name,), one.drift_at.timestamp()) for one in seen.clients if one.drift_at is not None]
+    yield _figure("drift_at_seconds", "When the last audit ended", _CLIENT, audits)
     yield _figure("links", "CRM records that have a lead", ("client", "dialled"), links)
     about = "How long the oldest undelivered opt-out or do-not-call request has waited"
     yield _figure("dnc_waiting_seconds", about, _CLIENT, waits)

@@ -9,7 +9,7 @@ from datetime import datetime
 from syncd.core import model
 from syncd.engine import parts
 from syncd.sdk import protocol
-from syncd.store import status, watching
+from syncd.store import audit, status, watching
 from syncd.store.database import Database
 
 
@@ -17,7 +17,8 @@ from syncd.store.database import Database
 class One:
     """One client. `every`: stream → seconds between its runs. `undelivered_since`: since when the oldest do-not-call
     request or opt-out waits to be delivered. `news_at`: stream → when a run last read something that was new or
-    changed. `budgets`: role → what is left of its requests, where it tells."""
+    changed. `budgets`: role → what is left of its requests, where it tells. `drift`: what the
+    last audit found, and when; None where there was none."""
 
     status: status.Client
     every: Mapping[str, float]
@@ -25,6 +26,8 @@ class One:
     undelivered_since: datetime | None = None
     news_at: Mapping[str, datetime] = field(default_factory=dict)
     budgets: Mapping[str, protocol.Budget] = field(default_factory=dict)
+    drift: int | None = None
+    drift_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,7 @@ def _one(db: Database, name: str, sets: Sequence[parts.Client], now: datetime) -
     client = sets[0]
     sides = client.sources()
     names = [str(side) for side in sides]
+    audited = audit.last(db, name, "done")
     return One(
         status.client(db, name, names, [pipe.name for pipe in client.pipelines], now),
         {str(side): min(pipe.every_seconds for pipe in client.reading(side)) for side in sides},
@@ -54,6 +58,8 @@ def _one(db: Database, name: str, sets: Sequence[parts.Client], now: datetime) -
         watching.undelivered_since(db, name),
         watching.news_at(db, name, names),
         _budgets(sets, now),
+        audited.drift if audited is not None else None,
+        audited.ended_at if audited is not None else None,
     )
 
 

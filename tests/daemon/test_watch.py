@@ -200,6 +200,8 @@ def one(**state: Any) -> picture.One:
         (one(undelivered_since=NOW - timedelta(seconds=70)), ["acme dnc"]),
         (one(news_at={"crm.leads": NOW - timedelta(days=2)}), []),
         (one(news_at={"crm.leads": NOW - timedelta(days=4)}), ["acme crm.leads silence"]),
+        (one(drift=0, drift_at=NOW), []),
+        (one(drift=3, drift_at=NOW), ["acme drift"]),
         (one(budgets={"crm": protocol.Budget(899, 1000)}), []),
         (one(budgets={"crm": protocol.Budget(900, 1000)}), ["acme crm quota"]),
     ],
