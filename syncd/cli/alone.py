@@ -37,13 +37,16 @@ def engine(db: Database, stopping: Callable[[], bool]) -> Engine:
 
 
 def took_over(db: Database) -> bool:
-    """Whether this process is to do the work: no daemon does."""
+    """Whether this process is to do the work: no daemon does. Raises UserError for a store of another machine."""
+    from syncd.store import machine
+
     if others(db):
         return False
     try:
         db.lock()
     except errors.UserError:
         return False
+    machine.check(db)
     return True
 
 

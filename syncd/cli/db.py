@@ -16,7 +16,7 @@ from syncd.sdk import errors
 def mount(app: cyclopts.App) -> None:
     """Add the group."""
     group = cyclopts.App(name="db", help="The state store: make it, bring it up to date, look at it, copy it.")
-    for command in (upgrade, current, check, backup, rebind):
+    for command in (upgrade, current, check, backup, rebind, moved):
         sessions.add(group, command)
     app.command(group)
 
@@ -124,4 +124,22 @@ def rebind(client: str, /, *, session: sessions.Given) -> int:
         streams.rebind(db, client, clients[0].identity)
     session.out.line(f"{client} now means the configured CRM and dialer")
     session.out.result({"client": client})
+    return 0
+
+
+def moved(*, session: sessions.Given) -> int:
+    """Say that an SQLite store has moved to this machine for good, and that nothing syncs from a copy of it elsewhere.
+
+    Without this a store that was last used on another machine is refused: two that sync from copies of one store make
+    each new lead twice.
+
+    Example: syncd db moved
+    """
+    settings = session.settings()
+    from syncd.store import machine
+
+    with session.store(settings) as db:
+        machine.moved(db)
+    session.out.line("the store belongs to this machine now")
+    session.out.result({"moved": True})
     return 0

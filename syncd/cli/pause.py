@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import cyclopts
 
 from syncd.cli import session as sessions
@@ -81,7 +83,7 @@ def resume(client: str, pipeline: str | None = None, /, *, session: sessions.Giv
         for connector in (clients[0].crm, clients[0].dialer):
             if isinstance(connector, protocol.Remembers):
                 connector.try_again()
-        resumed = streams.resume(db, client, names)
+        resumed = streams.resume(db, client, names, now=datetime.now(UTC))
     for name in resumed:
         state = before[name]
         extra = "; what its guard stopped may pass once" if state.paused == "guard" else ""

@@ -53,12 +53,13 @@ def run(*, once: bool = False, client: list[str] | None = None, session: session
 def _once(settings: models.Settings, only: Sequence[str], given: sessions.Session) -> int:
     from syncd.daemon import setup, signals
     from syncd.engine.run import Engine
-    from syncd.store import streams
+    from syncd.store import machine, streams
 
     stop = signals.Signals()
     stop.install()
     with setup.database(settings) as db, setup.clients(settings, only, db=db) as clients:
         db.lock()
+        machine.check(db)
         engine = Engine(db, stopping=stop)
         setup.register(engine, clients)
         todo = [(client, side) for client in clients for side in client.sources()]

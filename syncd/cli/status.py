@@ -158,7 +158,7 @@ def _stream(stream: facts.Stream, now: datetime) -> dict[str, Any]:
 
 
 def _pipeline(client: str, pipe: facts.Pipeline, configured: model.Pipeline, now: datetime) -> dict[str, Any]:
-    from syncd.core.model import WrongKey
+    from syncd.core.model import Mismatch
     from syncd.engine import reread
 
     paused = pipe.state.paused if pipe.state.is_paused(now) else ""
@@ -168,7 +168,7 @@ def _pipeline(client: str, pipe: facts.Pipeline, configured: model.Pipeline, now
         "paused_by": paused,
         "paused_why": pipe.state.why if paused else "",
         "paused_until": pipe.state.until if paused else None,
-        "resume": _RESUME[paused].format(client=client, name=pipe.name, wrong_key=WrongKey.HINT) if paused else "",
+        "resume": _RESUME[paused].format(client=client, name=pipe.name, wrong_key=Mismatch.HINT) if paused else "",
         "reread": reread.command(client, configured, pipe.state),
         "started_at": pipe.state.started_at,
         "staged": pipe.staged,

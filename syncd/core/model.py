@@ -165,6 +165,7 @@ class Link:
     called_at: datetime | None = None
     call_id: str = ""
     flags: str = ""
+    created_at: datetime = EPOCH
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,15 +253,21 @@ class Plan:
         return self.verdict == "remove" and self.link_id is not None and self.reason not in LAWFUL
 
 
-class WrongKey(Exception):
-    """A lead carries another key than its link says: a restored or rebuilt dialer gives ids again. Nothing may be
-    written until an operator has looked. Its text says what was seen and what that means, `HINT` what to do."""
+class Mismatch(Exception):
+    """One of the two systems is not the one that we know. Nothing may be written until an operator has looked. The text
+    says what was seen and what that means, `HINT` what to do; `crm_id` and `dialer_id` name a record where there is
+    one."""
 
+    crm_id = dialer_id = ""
     HINT: ClassVar[str] = (
-        "compare the two; if the dialer was put back by mistake, bring the newer one back and resume; if it stays as "
-        "it is, give the client a new, empty store: leads are found by their keys again, and a record without one gets "
-        "a new lead"
+        "compare the two; if a system was put back or exchanged by mistake, bring the newer one back and resume; if "
+        "the records were taken away on purpose, resume; if a dialer stays as it is and gives lead ids again, give the "
+        "client a new, empty store: leads are found by their keys again, and a record without one gets a new lead"
     )
+
+
+class WrongKey(Mismatch):
+    """A lead carries another key than its link says: a restored or rebuilt dialer gives ids again."""
 
     def __init__(self, link: Link) -> None:
         super().__init__(
@@ -268,3 +275,14 @@ class WrongKey(Exception):
             "dialer was restored or rebuilt and gives lead ids again"
         )
         self.crm_id, self.dialer_id = link.crm_id, link.dialer_id
+
+
+class Vanished(Mismatch):
+    """None of what was linked last is there any more: a dialer that was put back to an older state, or another CRM."""
+
+    def __init__(self, role: Role, what: str, count: int) -> None:
+        meaning = {
+            "dialer": "it was put back to an older state, or the list was deleted",
+            "crm": "it is another one under the same address, a refreshed sandbox, or was emptied",
+        }
+        super().__init__(f"the {count} {what} of the {role} that were linked last are all gone: {meaning[role]}")

@@ -24,7 +24,7 @@ from syncd.engine import parts
 from syncd.engine.backfill import Slices
 from syncd.engine.run import Engine
 from syncd.sdk import errors, fence
-from syncd.store import backfill, status, streams
+from syncd.store import backfill, machine, status, streams
 from syncd.store.database import Database
 
 log = structlog.get_logger("syncd.daemon")
@@ -46,6 +46,7 @@ def serve(settings: models.Settings, *, only: Sequence[str] = ()) -> int:
     signals.install()
     with closing(Notifier(os.environ)) as notifier, setup.database(settings) as db:
         db.lock()
+        machine.check(db)
         with (
             setup.streams(settings, only, db=db) as found,
             setup.watched(settings, only, db=db) as watched,

@@ -146,7 +146,7 @@ class _Slice:
         if passes:
             backfill_slices.let_pass(ctx.run, self._number)
         # who names records may know better than the store whether there is a lead already
-        find_first = row.by_id or streams.first_read_at(ctx.db, ctx.client.name) is None
+        find_first = row.by_id or self._engine.finds_first(ctx)
         with ctx.asking(self._pipe.target.role, self._pipe.name):
             deliver.deliver(ctx, self._pipe, find_first=find_first)
         return True
@@ -246,7 +246,7 @@ class _Slice:
         report.result, report.error = "failed", str(error)
         row = stored.one(ctx.db, self._number)
         counts = {"failed": report.failed, "newly_held": report.held}
-        if isinstance(error, errors.AuthFailed | model.WrongKey):
+        if isinstance(error, errors.AuthFailed | model.Mismatch):
             backfill_slices.note(ctx.run, self._number, counts)
             failure.note(ctx, error)
             return

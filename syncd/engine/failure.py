@@ -33,8 +33,8 @@ def note(ctx: Context, error: Exception) -> None:
             due = error.until if ctx.asked == ctx.side.role else min(error.until, now + every)
         case errors.ContractViolation():
             streams.pause(ctx.db, name, [pipe.name for pipe in ctx.pipes], by="contract", why=str(error))
-        case model.WrongKey():
-            seen = {"subject": error.crm_id, "far_id": error.dialer_id}
+        case model.Mismatch():
+            seen = {"subject": error.crm_id, "far_id": error.dialer_id} if error.crm_id else {}
             report.error = f"{error}; nothing is written for this client until an operator has looked"
             everything = [pipe.name for pipe in ctx.client.pipelines]
             streams.pause(ctx.db, name, everything, by="mismatch", why=report.error)

@@ -231,7 +231,7 @@ def explained(client: str, side: model.Side) -> Iterator[None]:
     """What a far system raises, as the operator's error."""
     try:
         yield
-    except model.WrongKey as error:
+    except model.Mismatch as error:
         raise errors.UserError([errors.Problem(str(error), f"{client} {side}", error.HINT)]) from None
     except (errors.AuthFailed, errors.RetryLater, errors.QuotaExhausted, errors.Ambiguous) as error:
         fix = error.fix if isinstance(error, errors.AuthFailed) else "try again later"

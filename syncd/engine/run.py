@@ -11,10 +11,10 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from syncd.core import model
-from syncd.engine import deliver, failure, guarding, pull, recover, reread, seeking
+from syncd.engine import deliver, failure, guarding, pull, recover, reread, sameness, seeking
 from syncd.engine.parts import Client, Clock, Context, Report
 from syncd.sdk import errors, fence
-from syncd.store import clocks, known, lease, recovery, streams
+from syncd.store import clocks, lease, recovery, streams
 from syncd.store import guarding as staged
 from syncd.store.database import Database
 
@@ -42,6 +42,8 @@ class Engine:
         self.stopping = stopping
         self._lease_seconds = lease_seconds
         self._running: set[tuple[str, str]] = set()
+        self._caught_up: set[tuple[str, str]] = set()  # streams that this program has read to their end
+        self._looked: sameness.Looked = {}
         self._claims = threading.Lock()
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{id(self):x}"
 
@@ -133,7 +135,7 @@ class Engine:
             report.result, report.error = "failed", str(error)
             log.warning("lease lost", client=client.name, stream=str(side))
             return report
-        except (errors.SyncdError, model.WrongKey) as error:
+        except (errors.SyncdError, model.Mismatch) as error:
             if isinstance(error, errors.UserError):
                 raise
             failed(ctx, error)
@@ -157,7 +159,7 @@ class Engine:
         self.look_back(ctx, live)
         with ctx.asking(ctx.side.role):
             complete = pull.pull(ctx)
-        find_first = streams.first_read_at(self.db, ctx.client.name) is None
+        find_first = self.finds_first(ctx)
         failed: errors.SyncdError | None = None
         for pipe in ctx.pipes:
             if ctx.is_silent(pipe):
@@ -166,6 +168,8 @@ class Engine:
                 seeking.seek(ctx, pipe)
             if pipe.shadow:
                 continue
+            if pipe.kind == "leads":
+                sameness.check_crm(ctx, pipe, self._looked, creates=ctx.run.counts.get(f"{pipe.name}.create", 0))
             all_of_it = not ctx.is_paused(pipe) and guarding.lets_pass(ctx, pipe)
             try:
                 with ctx.asking(pipe.target.role, pipe.name):
@@ -178,6 +182,8 @@ class Engine:
                 streams.first_read_done(ctx.run, self.clock())
         if failed is not None:
             raise failed
+        if complete and not ctx.stopping():
+            self._caught_up.add((ctx.client.name, str(ctx.side)))
         now = self.clock()
         every = timedelta(seconds=min(pipe.every_seconds for pipe in ctx.pipes))
         looks = [recovery.next_look(ctx.run, pipe, ctx.find_lag(pipe)) for pipe in live if not ctx.is_silent(pipe)]
@@ -190,6 +196,13 @@ class Engine:
             ctx.report.error = ctx.report.error or ctx.state(ctx.pipes[0].name).why
         streams.ran(ctx.run, result=ctx.report.result, now=now, next_due_at=ctx.report.next_due_at)
 
+    def finds_first(self, ctx: Context) -> bool:
+        """Whether each create is preceded by a find: until the client's first full read is done, and until this
+        program has read the stream once, since the store may be an older copy of itself that lacks the newest links."""
+        if (ctx.client.name, str(ctx.side)) not in self._caught_up:
+            return True
+        return streams.first_read_at(self.db, ctx.client.name) is None
+
     def look_back(self, ctx: Context, live: Sequence[model.Pipeline]) -> None:
         """Before anything new: is the dialer still the one that we know, and what did an earlier run leave?"""
         for pipe in live:
@@ -197,21 +210,11 @@ class Engine:
                 continue
             with ctx.asking(pipe.target.role, pipe.name):
                 if pipe.kind == "leads":
-                    _check_newest_link(ctx, pipe)
+                    sameness.check_dialer(ctx, pipe)
+                    sameness.check_crm(ctx, pipe, self._looked, creates=0)
                 recover.recover(ctx, pipe)
                 if pipe.kind == "leads":
                     recover.look_for_twins(ctx, pipe)
-
-
-def _check_newest_link(ctx: Context, pipe: model.Pipeline) -> None:
-    """Raise WrongKey if the youngest linked lead no longer carries its key."""
-    link = known.newest_link(ctx.db, ctx.client.name, pipe.source.stream)
-    connector, spec = ctx.target(pipe)
-    if link is None or spec.key_field is None:
-        return
-    found = connector.get(pipe.target.stream, [link.dialer_id], [spec.key_field])
-    if found and found[0].fields.get(spec.key_field) != link.key:
-        raise model.WrongKey(link)
 
 
 def run_all(engine: Engine, clients: Sequence[Client]) -> list[Report]:

@@ -121,7 +121,7 @@ class Looker:
                 crm = replace(crm, differing=tuple(sorted(changed)))
         try:
             plan, unchanged = self._planned(pipe, source)
-        except (errors.SyncdError, model.WrongKey) as error:
+        except (errors.SyncdError, model.Mismatch) as error:
             return replace(crm, trouble=f"what the next look at it would plan is not known: {error}")
         return replace(crm, verdict=plan.verdict, reason=plan.reason, hint=plan.hint, unchanged=unchanged)
 

@@ -48,6 +48,7 @@ def link_of(row: sa.Row[tuple[object, ...]]) -> model.Link:
         called_at=row.called_at,
         call_id=row.call_id,
         flags=row.flags,
+        created_at=row.created_at,
     )
 
 
@@ -227,7 +228,7 @@ def phone_holders(db: Database, client: str, digests_: Collection[str]) -> dict[
     return found
 
 
-_NEWEST_LINK = (
+_NEWEST_LINKS = (
     sa.select(_link)
     .where(
         _link.c.client == sa.bindparam("client"),
@@ -235,15 +236,15 @@ _NEWEST_LINK = (
         _link.c.removed == "",
     )
     .order_by(_link.c.id.desc())
-    .limit(1)
+    .limit(sa.bindparam("size"))
 )
 
 
-def newest_link(db: Database, client: str, crm_stream: str) -> model.Link | None:
-    """The youngest link of a stream that is not taken out of dialling."""
+def newest_links(db: Database, client: str, crm_stream: str, limit: int) -> list[model.Link]:
+    """The youngest links of a stream that are not taken out of dialling, the youngest first."""
     with db.read() as connection:
-        row = connection.execute(_NEWEST_LINK, {"client": client, "crm_stream": crm_stream}).first()
-    return link_of(row) if row else None
+        asked = {"client": client, "crm_stream": crm_stream, "size": limit}
+        return [link_of(row) for row in connection.execute(_NEWEST_LINKS, asked)]
 
 
 def links_after(db: Database, client: str, dialer_stream: str, after: int, limit: int) -> list[model.Link]:

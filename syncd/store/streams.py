@@ -200,9 +200,9 @@ def _pause(db: Database, connection: sa.Connection, client: str, name: str, **va
         put_pipeline(db, connection, client, name, **values)
 
 
-def resume(db: Database, client: str, pipelines: Sequence[str], *, pass_guard: bool = True) -> list[str]:
+def resume(db: Database, client: str, pipelines: Sequence[str], *, now: datetime, pass_guard: bool = True) -> list[str]:
     """End every pause of these pipelines and make their streams due; return those that were paused. One that its
-    guard stopped may deliver what it has staged, once."""
+    guard stopped may deliver what it has staged, once; where records had vanished, those are not missed any more."""
     resumed = []
     with db.write("resume") as connection:
         for name in pipelines:
@@ -222,6 +222,7 @@ def resume(db: Database, client: str, pipelines: Sequence[str], *, pass_guard: b
                     auth_role="",
                     auth_failures=0,
                     guard_pass=1 if paused == "guard" and pass_guard else 0,
+                    **({"guard_passed_at": now} if paused == "mismatch" else {}),
                 )
         connection.execute(sa.update(_stream).where(_stream.c.client == client).values(next_due_at=None))
     return resumed

@@ -65,7 +65,7 @@ def test_a_wrong_password_is_tried_once_and_pauses_the_client(site: sites.Site) 
 
     life = site.start()  # with the right password
     assert {report.result for report in site.round(life)} == {"paused"}, "nobody has said that it is mended"
-    assert streams.resume(site.db, sites.CLIENT, PIPELINES) == list(PIPELINES)
+    assert streams.resume(site.db, sites.CLIENT, PIPELINES, now=site.now()) == list(PIPELINES)
     site.settle(life)
     assert keys(site) == ["1", "2"]
     assert user(site).failed_login_count == 0

@@ -126,7 +126,7 @@ def test_what_was_claimed_ahead_is_not_sent_after_a_refused_login(site: sites.Si
     assert run_leads(*start(site, refuse)).result == "paused"
     assert site.dialer.writes == 0
     assert states(site) == {"staged": PEOPLE}
-    streams.resume(site.db, sites.CLIENT, ["leads"])
+    streams.resume(site.db, sites.CLIENT, ["leads"], now=site.now())
     site.advance(3600)
     assert run_leads(*start(site, lambda changes: None)).result == "ok"
     assert site.dialer.writes == PEOPLE
@@ -149,7 +149,7 @@ def test_a_run_that_is_told_to_stop_or_pause_gives_back_what_it_claimed_ahead(si
 
     run_leads(*start(site, pause))
     assert states(site)["sending"] == 0
-    streams.resume(site.db, sites.CLIENT, ["leads"])
+    streams.resume(site.db, sites.CLIENT, ["leads"], now=site.now())
     site.advance(3600)
     assert run_leads(*start(site, lambda changes: None)).result == "ok"
     assert site.dialer.writes == PEOPLE, "nobody is created twice"

@@ -218,7 +218,7 @@ def test_a_paused_pipeline_reads_nothing_and_a_lease_is_waited_for(site: sites.S
     streams.pause(site.db, sites.CLIENT, ["leads"], by="operator", why="wait")
     assert backfill.Slices(engine).run(client, CRM, number).result == "paused"
     assert stored.due(site.db, site.now()) == {}
-    streams.resume(site.db, sites.CLIENT, ["leads"])
+    streams.resume(site.db, sites.CLIENT, ["leads"], now=site.now())
     other = run.Engine(site.db, clock=site.now)
     other.owner = "another"
     seen: list[str] = []
@@ -248,7 +248,7 @@ def test_a_guard_counts_all_slices_together(site: sites.Site, monkeypatch: pytes
     results = [slices.run(client, CRM, number).result for _ in range(3)]
     assert results == ["ok", "ok", "paused"]
     assert streams.pipeline_states(site.db, sites.CLIENT)["leads"].paused == "guard"
-    streams.resume(site.db, sites.CLIENT, ["leads"])
+    streams.resume(site.db, sites.CLIENT, ["leads"], now=site.now())
     assert finish(site, number).state == "done"
     assert {lead.fields["first_name"] for lead in site.dialer.table("leads").values()} == {"Bob"}
 

@@ -74,7 +74,7 @@ def test_it_says_what_would_happen_and_which_command_lets_it_pass_once(site: sit
     assert (report.result, removed(site)) == ("paused", {})
     for words in ("4 of 12 records", "such as 1, 2, 3", "`syncd plan acme leads`", "`syncd resume acme leads`"):
         assert words in state(site).why
-    streams.resume(site.db, sites.CLIENT, ["leads"])
+    streams.resume(site.db, sites.CLIENT, ["leads"], now=site.now())
     assert sync(site).result == "ok"
     assert removed(site) == {"deleted": 4}
     delete(site, 5)
@@ -116,7 +116,7 @@ def test_who_must_not_be_called_is_taken_out_although_the_guard_has_stopped_ever
     person(site, 99)
     sync(site)
     assert len(site.dialer.table("leads")) == PEOPLE, "nobody new while it is stopped"
-    streams.resume(site.db, sites.CLIENT, ["leads"])
+    streams.resume(site.db, sites.CLIENT, ["leads"], now=site.now())
     assert sync(site).result == "ok"
     assert removed(site) == {"opt_out": 7, "consent": 1, "deleted": 4}
     assert len(site.dialer.table("leads")) == PEOPLE + 1
