@@ -63,7 +63,7 @@ def check(*, offline: bool = False, session: sessions.Given) -> int:
             problems += wrong
     fatal = sum(problem.fatal for problem in problems)
     if fatal:
-        session.out.line(f"{session.config}: {fatal} problems")
+        session.out.line(f"{session.config}: {fatal} problem{'s' if fatal > 1 else ''}")
     else:
         what = "the file is good" if offline else f"the file is good, {len(checked)} systems answer as it says"
         session.out.line(f"{session.config}: {what}")

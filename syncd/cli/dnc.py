@@ -71,7 +71,7 @@ def add(
         return lists
 
     found = _each(session, client, put)
-    session.out.line(f"{len(found)} numbers are on the lists now")
+    session.out.line(f"{len(found)} number{' is' if len(found) == 1 else 's are'} on the lists now")
     session.out.result([{"line": line, "lists": lists} for line, lists in found])
     return 0
 
