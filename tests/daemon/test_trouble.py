@@ -49,7 +49,7 @@ def test_a_disk_that_fills_during_a_backfill_loses_and_repeats_nobody(shop: shop
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
         )
-        daemon.wait_for(lambda: shop.leads())
+        daemon.wait_for(shop.leads)
         sizes = [path.stat().st_size for path in shop.folder.glob("syncd.db*")] + [daemon.log.stat().st_size]
         resource.prlimit(daemon.process.pid, resource.RLIMIT_FSIZE, (max(sizes) + 4000, resource.RLIM_INFINITY))
         daemon.wait_for(lambda: daemon.lines("trouble"))

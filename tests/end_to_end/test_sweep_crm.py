@@ -115,14 +115,14 @@ def test_the_calm_day_ends_alike_with_each_crm(calm_of: Calm, calm: story.Tellin
 def test_a_fault_of_the_crm_at_any_write_leaves_no_trace(part: int, folder: Path, calm_of: Calm) -> None:
     points = [Disturbance(crm_fault=one) for one in calm_of.faults_of_writes()]
     with customer(folder, of=calm_of.kind.make()) as site:
-        leave_no_trace(site, calm_of.day, sample(share(points, part, PARTS), 6, part))
+        leave_no_trace(site, calm_of.day, sample(share(points, part, PARTS), 4, part))
 
 
 @pytest.mark.parametrize("part", range(PARTS))
 def test_a_fault_of_the_crm_at_any_request_leaves_no_trace(part: int, folder: Path, calm_of: Calm) -> None:
     points = [Disturbance(crm_fault=one) for one in calm_of.faults_of_requests()]
     with customer(folder, of=calm_of.kind.make()) as site:
-        leave_no_trace(site, calm_of.day, sample(share(points, part, PARTS), 3, part))
+        leave_no_trace(site, calm_of.day, sample(share(points, part, PARTS), 2, part))
 
 
 @pytest.mark.parametrize("part", range(PARTS))
