@@ -30,6 +30,7 @@ from syncd.cli import (
     pause,
     plan,
     recordings,
+    reload,
     run,
     session,
     setup,
@@ -60,6 +61,7 @@ app = cyclopts.App(
 )
 for _group in (
     run,
+    reload,
     plan,
     status,
     stats,

@@ -47,7 +47,7 @@ def run(*, once: bool = False, client: list[str] | None = None, session: session
         return _once(settings, client or [], session)
     from syncd.daemon import service
 
-    return service.serve(settings, only=client or [])
+    return service.serve(settings, path=session.config, only=client or [])
 
 
 def _once(settings: models.Settings, only: Sequence[str], given: sessions.Session) -> int:

@@ -53,6 +53,15 @@ def clients(settings: models.Settings) -> list[ClientPlan]:
     return [plan for plan in plans if plan is not None]
 
 
+def named(settings: models.Settings, name: str) -> ClientPlan:
+    """One of the settings' clients; as `clients`."""
+    document = settings._document
+    plan = client(document, name, settings.clients[name])
+    if plan is None:
+        raise errors.UserError(document.problems(fatal=True))
+    return plan
+
+
 def client(document: yaml_nodes.Document, name: str, settings: models.Client) -> ClientPlan | None:
     """One client; what cannot work is added to the document's problems, then there is no plan."""
     crm = _connector(document, name, "crm", settings.crm)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from collections.abc import Mapping
 
 import structlog
@@ -31,6 +32,10 @@ class Notifier:
     def ready(self) -> None:
         """The service runs."""
         self._send("READY=1")
+
+    def reloading(self) -> None:
+        """The service reads its configuration again; `ready` ends that."""
+        self._send(f"RELOADING=1\nMONOTONIC_USEC={time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000}")
 
     def status(self, text: str) -> None:
         """One line for `systemctl status`; sent only when it has changed."""

@@ -6,13 +6,22 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
+
+
+def _never() -> bool:
+    return False
 
 
 @dataclass(slots=True)
 class _Beat:
     name: str
     at: float
+    is_over: Callable[[], bool]
+
+
+_current: ContextVar[_Beat | None] = ContextVar("syncd_run", default=None)
 
 
 class Progress:
@@ -26,23 +35,28 @@ class Progress:
         self._beats: dict[int, _Beat] = {}
 
     @contextmanager
-    def running(self, name: str) -> Iterator[None]:
-        """A run of that name in this thread."""
-        me = threading.get_ident()
+    def running(self, name: str, *, is_over: Callable[[], bool] = _never) -> Iterator[None]:
+        """A run of that name in this context. `is_over`: whether it is to end before it has done everything."""
+        me = _Beat(name, self._monotonic(), is_over)
         with self._changed:
-            self._beats[me] = _Beat(name, self._monotonic())
+            self._beats[id(me)] = me
+        token = _current.set(me)
         try:
             yield
         finally:
+            _current.reset(token)
             with self._changed:
-                del self._beats[me]
+                del self._beats[id(me)]
                 self._changed.notify_all()
 
-    def beat(self) -> None:
-        """This thread's run has got somewhere."""
-        beat = self._beats.get(threading.get_ident())
-        if beat is not None:
-            beat.at = self._monotonic()
+    def beat(self) -> bool:
+        """This context's run has got somewhere; returns whether it is to end. Threads that a connector starts in a copy
+        of the context count as well."""
+        beat = _current.get()
+        if beat is None:
+            return False
+        beat.at = self._monotonic()
+        return beat.is_over()
 
     def names(self) -> list[str]:
         """What is running now."""

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import closing
-from dataclasses import dataclass
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import structlog
 
 from syncd.config import models
 from syncd.core import model
-from syncd.daemon import audits, setup, statistics, watch
+from syncd.daemon import audits, reload, setup, statistics, watch
+from syncd.daemon.clock_watch import ClockWatch
+from syncd.daemon.groups import Group, Groups, Job
 from syncd.daemon.notify import Notifier
 from syncd.daemon.progress import Progress
 from syncd.daemon.schedule import Schedule
 from syncd.daemon.signals import AT_ONCE, Signals
+from syncd.daemon.troubles import Troubles
 from syncd.engine import parts
 from syncd.engine.backfill import Slices
 from syncd.engine.run import Engine
@@ -36,109 +39,41 @@ TROUBLE_SECONDS = 2.0
 SOON = timedelta(seconds=0.05)  # a job that has not quite ended cannot be started again
 STAGGER_SECONDS = 5.0
 AUDIT_AT_MOST = timedelta(days=30)
-MOST_WORKERS = 32
+MOST_WORKERS = 256  # threads are made when they are needed: no client waits for another one's slow server
+DRAIN_TICK_SECONDS = 0.1
 _QUIET = ("unchanged", "records")
 
 
-def serve(settings: models.Settings, *, only: Sequence[str] = ()) -> int:
-    """Run until a signal asks to stop; return the exit code. Raises UserError where it cannot begin."""
+def serve(settings: models.Settings, *, path: Path, only: Sequence[str] = ()) -> int:
+    """Run until a signal asks to stop; return the exit code. `path`: the file that the settings came from, which is
+    read again on SIGHUP or `syncd reload`. Raises UserError where it cannot begin."""
     signals = Signals()
-    signals.install()
+    signals.install(reloads=True)
+    configuration = reload.Configuration(path, settings, only)
     with closing(Notifier(os.environ)) as notifier, setup.database(settings) as db:
         db.lock()
         machine.check(db)
-        with (
-            setup.streams(settings, only, db=db) as found,
-            setup.watched(settings, only, db=db) as watched,
-            setup.audited(settings, only, db=db) as audited,
-        ):
-            progress = Progress(allowed_seconds=STUCK_SECONDS)
+        progress = Progress(allowed_seconds=STUCK_SECONDS)
 
-            def stopping() -> bool:
-                progress.beat()  # the engine asks between any two pages or batches
-                return signals()
+        def stopping() -> bool:
+            is_over = progress.beat()  # the engine asks between any two pages or batches
+            return is_over or signals()
 
-            engine = Engine(db, stopping=stopping)
-            setup.register(engine, [client for client, _ in found])
-            service = Service(
-                db,
-                engine,
-                found,
-                progress=progress,
-                notifier=notifier,
-                signals=signals,
-                watched=watched,
-                audited=audited,
-            )
-            with watch.begun(db, settings, lambda: found, service.readings.last) as watcher:
+        engine = Engine(db, stopping=stopping)
+        service = Service(db, engine, configuration, progress=progress, notifier=notifier, signals=signals)
+        with closing(service):
+            service.open(setup.chosen(settings, only))
+            with watch.begun(db, configuration.current, service.streams, service.readings.last) as watcher:
                 service.ended.append(watcher.count)
                 service.run()
-            if not service.drain(settings.stop_seconds):
+            if not service.drain():
                 sys.stderr.flush()
                 os._exit(AT_ONCE)  # the threads that still run would keep the process alive
     return 0
 
 
-@dataclass(slots=True)
-class _Job:
-    name: str
-    client: parts.Client
-    side: model.Side
-    every_seconds: float
-    result: str = ""
-
-
 class _Stopping(Exception):
     """The daemon stops, so a reading of statistics is given up."""
-
-
-class Troubles:
-    """What goes wrong, said once however many streams it hits, and once more when it is over."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._hit: dict[str, set[str]] = {}  # the trouble's text → whom it hits
-
-    def add(self, who: str, error: Exception) -> None:
-        """This error came to `who`."""
-        text = f"{type(error).__name__}: {error}"
-        self.over(who, but=text)
-        with self._lock:
-            known = text in self._hit
-            self._hit.setdefault(text, set()).add(who)
-        if known:
-            return
-        if isinstance(error, errors.UserError):
-            log.error("trouble", at=who, problems=[str(problem) for problem in error.problems])
-        else:
-            log.error("trouble", at=who, exc_info=error)
-
-    def over(self, who: str, *, but: str = "") -> None:
-        """`who` has no trouble any more, except one."""
-        with self._lock:
-            ended = []
-            for text in [text for text, hit in self._hit.items() if who in hit and text != but]:
-                self._hit[text].discard(who)
-                if not self._hit[text]:
-                    del self._hit[text]
-                    ended.append(text)
-        for text in ended:
-            log.info("trouble is over", at=who, trouble=text)
-
-
-class ClockWatch:
-    """Notices that the machine's time was set, or stood still with the machine: what was planned by the clock would
-    sleep for as long, or is late without anybody having noticed."""
-
-    def __init__(self, now: Callable[[], float] = time.time, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._now, self._monotonic = now, monotonic
-        self._offset = now() - monotonic()
-
-    def moved_by(self) -> float:
-        """By how many seconds the time was moved since the last look (back: negative); 0 if by less than one."""
-        offset = self._now() - self._monotonic()
-        moved, self._offset = offset - self._offset, offset
-        return moved if abs(moved) >= 1.0 else 0.0
 
 
 class Service:
@@ -148,71 +83,146 @@ class Service:
         self,
         db: Database,
         engine: Engine,
-        found: Sequence[tuple[parts.Client, model.Side]],
+        configuration: reload.Configuration,
         *,
         progress: Progress,
         notifier: Notifier,
         signals: Signals,
-        watched: Sequence[statistics.Watched] = (),
-        audited: Sequence[audits.Audited] = (),
     ) -> None:
         self._db, self._engine, self._slices = db, engine, Slices(engine)
+        self._configuration = configuration
         self._progress, self._notifier, self._signals = progress, notifier, signals
         self._clock_watch = ClockWatch()
         self._moves = True
-        self._jobs = {
-            f"{client.name} {side}": _Job(
-                f"{client.name} {side}",
-                client,
-                side,
-                min(pipe.every_seconds for pipe in client.reading(side)),
-            )
-            for client, side in found
-        }
-        self._watched = {f"{one.client.name} statistics": one for one in watched}
+        self._groups = Groups(progress.names, self._begin, self._end)
+        self._jobs: dict[str, Job] = {}
         self.readings = statistics.Readings()
         self.ended: list[Callable[[parts.Report], None]] = []  # who is told of each run that has ended
-        self._audited = {f"{one.client.name} audit": one for one in audited}
-        # Statistics and audits get threads of their own number, so that no stream waits for them.
-        beside = min(MOST_WORKERS, len(self._watched)) + min(MOST_WORKERS, len(self._audited))
-        workers = min(MOST_WORKERS, max(1, len(self._jobs))) + beside
-        self._schedule = Schedule(workers=workers, failed=self._job_failed)
+        self._schedule = Schedule(workers=MOST_WORKERS, failed=self._job_failed)
         self._known: dict[tuple[str, str], tuple[datetime | None, str]] = {}
         self._troubles = Troubles()
+        self._orders = reload.Orders(db, engine.owner)
+        self._refused = ""
+
+    def open(self, names: Sequence[str]) -> None:
+        """Open these clients and bind them to the store; they begin with `run`. Raises UserError."""
+        found = []
+        for name in names:
+            found.append(Group(setup.opened(self._configuration.current(), name, db=self._db)))
+            self._groups.current[name] = found[-1]
+        setup.register(self._engine, [job.client for group in found for job in group.jobs.values()])
+
+    def streams(self) -> list[tuple[parts.Client, model.Side]]:
+        """The streams of all clients. Any thread may ask."""
+        groups = list(self._groups.current.values())
+        return [(job.client, job.side) for group in groups for job in group.jobs.values()]
+
+    def close(self) -> None:
+        """Close all connectors."""
+        self._groups.close()
 
     def run(self) -> None:
         """Run until a signal comes."""
         self._known = status.due_moments(self._db)
-        began = datetime.now(UTC)
-        step = min(0.25, STAGGER_SECONDS / max(1, len(self._jobs)))
-        for number, job in enumerate(self._jobs.values()):
-            first_at = began + timedelta(seconds=number * step)
-            self._schedule.add(job.name, self._body(job), every_seconds=job.every_seconds, first_at=first_at)
-        for name, one in self._watched.items():
-            first_at = began + timedelta(seconds=len(self._jobs) * step)
-            self._schedule.add(name, self._poll(name, one), every_seconds=one.every_seconds, first_at=first_at)
-        for name, audit in self._audited.items():
-            first_at = began + timedelta(seconds=len(self._jobs) * step)
-            self._schedule.add(name, self._audit(name, audit), every_seconds=audits.LOOK_SECONDS, first_at=first_at)
+        self._begin(*self._groups.current.values())
         self._schedule.start()
-        clients = {job.client.name for job in self._jobs.values()}
-        log.info("started", clients=len(clients), streams=len(self._jobs), process=os.getpid())
+        self._orders.here()
+        log.info("started", clients=len(self._groups.current), streams=len(self._jobs), process=os.getpid())
         self._tell()
         self._notifier.ready()
         watchdog = self._notifier.watchdog_seconds
         tick = min(TICK_SECONDS, watchdog / 3) if watchdog else TICK_SECONDS
-        while not self._signals.wait(tick):
+        while not self._signals.wait(min(tick, DRAIN_TICK_SECONDS) if self._groups.leaving else tick):
             self._tick()
+
+    def _begin(self, *groups: Group) -> None:
+        """Schedule these clients' jobs, not all at the same moment."""
+        now = datetime.now(UTC)
+        jobs = [job for group in groups for job in group.jobs.values()]
+        self._jobs.update({job.name: job for job in jobs})
+        step = min(0.25, STAGGER_SECONDS / max(1, len(jobs)))
+        for number, job in enumerate(jobs):
+            first_at = now + timedelta(seconds=number * step)
+            self._schedule.add(job.name, self._body(job), every_seconds=job.every_seconds, first_at=first_at)
+        for group in groups:
+            if group.watched is not None:
+                body = self._poll(group, group.watched)
+                first_at = now + timedelta(seconds=len(jobs) * step)
+                every_seconds = group.watched.every_seconds
+                self._schedule.add(group.statistics, body, every_seconds=every_seconds, first_at=first_at)
+            if group.audited is not None:
+                body = self._audit(group, group.audited)
+                first_at = now + timedelta(seconds=len(jobs) * step)
+                self._schedule.add(group.audit, body, every_seconds=audits.LOOK_SECONDS, first_at=first_at)
+
+    def _end(self, group: Group) -> None:
+        """Let none of a client's jobs begin any more."""
+        for name in group.names:
+            self._schedule.remove(name)
+        for name in group.jobs:
+            del self._jobs[name]
+        self.readings.forget(group.name)
+
+    def _reload(self, number: int) -> None:
+        """Read the configuration again and run what it says; if anything is wrong with it, what runs goes on."""
+        self._notifier.reloading()
+        answer: dict[str, Any]
+        try:
+            change = self._configuration.read(self._engine)
+        except errors.UserError as error:
+            answer = reload.refused(error.problems)
+            log.error("reload refused", problems=[str(problem) for problem in error.problems])
+        except Exception as error:  # whatever is wrong with the new one, the old one runs
+            answer = reload.refused([errors.Problem(f"internal error: {type(error).__name__}", fix="see the log")])
+            log.error("reload refused", exc_info=error)
+        else:
+            for name in (*change.removed, *change.changed):
+                self._groups.retire(name, change.stop_seconds)
+            for one in change.opened:
+                self._groups.add(Group(one))
+            self._configuration.took(change)
+            self._settle()
+            answer = {**change.plain(), "ending": self._groups.leaving}
+            log.info("reloaded", **answer)
+            for problem in change.settings.warnings:
+                log.warning("configuration", problem=str(problem))
+        self._refused = f"reload refused: {len(answer['problems'])} problems" if "problems" in answer else ""
+        try:
+            self._orders.answer(number, {**answer, "file": str(self._configuration.path)})
+        except Exception as error:  # noqa: BLE001  # whoever asked hears nothing; the log has it
+            self._troubles.add("reload", error)
+        self._tell()
+        self._notifier.ready()
+
+    def _settle(self) -> None:
+        """Close what has ended, and begin what waited for it."""
+        for group in self._groups.settle():
+            log.info("ended", client=group.name)
+            for name in group.names:
+                self._troubles.over(name)
 
     def _tick(self) -> None:
         moved = self._clock_watch.moved_by()
         if moved:
             log.warning("the clock was set", seconds=round(moved, 1))
-            idle = self._audited.keys() - set(self._progress.names())
-            for name in (*self._jobs, *self._watched, *idle):
-                self._schedule.at(name, datetime.now(UTC))
+            for group in self._groups.current.values():
+                under_way = {group.audit} & set(self._progress.names())
+                for name in group.names - under_way:
+                    self._schedule.at(name, datetime.now(UTC))
+        self._settle()
         self._look_at_store()
+        number = self._wanted()
+        if number is not None:
+            self._reload(number)
         self._tell()
+
+    def _wanted(self) -> int | None:
+        """The order to read the configuration again, if there is one."""
+        try:
+            return self._orders.wanted(hung_up=self._signals.hung_up())
+        except Exception as error:  # noqa: BLE001  # as in `_look_at_store`
+            self._troubles.add("schedule", error)
+            return None
 
     def _tell(self) -> None:
         stuck = self._progress.stuck()
@@ -228,6 +238,8 @@ class Service:
                 words.append(f"{number} {what}")
         if stuck:
             words.append(f"stuck: {', '.join(stuck)}")
+        if self._refused:
+            words.append(self._refused)
         self._notifier.status("; ".join(words))
         if not stuck and not late:
             self._notifier.watchdog()
@@ -258,27 +270,33 @@ class Service:
             if planned is None or moment < planned:
                 self._schedule.at(job.name, max(moment, now))
 
-    def _is_later(self, job: _Job, now: datetime) -> bool:
+    def _is_later(self, job: Job, now: datetime) -> bool:
         planned = self._schedule.next_at(job.name)
         return planned is None or planned > now
 
-    def _body(self, job: _Job) -> Callable[[], None]:
+    def _body(self, job: Job) -> Callable[[], None]:
         def body() -> None:
-            with self._progress.running(job.name):
-                if self._signals():
+            with self._progress.running(job.name, is_over=job.group.is_over), fence.held(job.group.check):
+                if self._is_over(job.group):
                     return
                 moment = self._run(job)
-                if not self._signals() and self._slice(job):
+                if not self._is_over(job.group) and self._slice(job):
                     moment = datetime.now(UTC)
-            if moment is not None and not self._signals():
-                self._schedule.at(job.name, max(moment, datetime.now(UTC) + SOON))
+                # while it counts as running, nobody else's job has its name
+                if moment is not None and not self._is_over(job.group):
+                    self._schedule.at(job.name, max(moment, datetime.now(UTC) + SOON))
 
         return body
 
-    def _poll(self, name: str, watched: statistics.Watched) -> Callable[[], None]:
+    def _is_over(self, group: Group) -> bool:
+        return group.is_over() or self._signals()
+
+    def _poll(self, group: Group, watched: statistics.Watched) -> Callable[[], None]:
+        name = group.statistics
+
         def body() -> None:
-            with self._progress.running(name):
-                if self._signals():
+            with self._progress.running(name, is_over=group.is_over):
+                if self._is_over(group):
                     return
                 try:
                     with fence.held(self._between_requests):
@@ -288,40 +306,43 @@ class Service:
                 except Exception as error:  # noqa: BLE001  # it is logged, and tried again
                     self._troubles.add(name, error)
                     return
-            self._troubles.over(name)
-            if goes_on:
-                self._schedule.at(name, datetime.now(UTC) + timedelta(seconds=watched.every_seconds))
-            else:
-                self._schedule.remove(name)
+                self._troubles.over(name)
+                if group.is_over():
+                    self.readings.forget(group.name)
+                elif goes_on:
+                    self._schedule.at(name, datetime.now(UTC) + timedelta(seconds=watched.every_seconds))
+                else:
+                    self._schedule.remove(name)
 
         return body
 
-    def _audit(self, name: str, audited: audits.Audited) -> Callable[[], None]:
+    def _audit(self, group: Group, audited: audits.Audited) -> Callable[[], None]:
+        name = group.audit
+
         def body() -> None:
-            if self._signals():
-                return
-            self._schedule.at(name, datetime.now(UTC) + AUDIT_AT_MOST)  # it may run for hours: not due meanwhile
-            next_at = datetime.now(UTC) + timedelta(seconds=TROUBLE_SECONDS)
-            try:
-                with self._progress.running(name):
+            with self._progress.running(name, is_over=group.is_over), fence.held(group.check):
+                if self._is_over(group):
+                    return
+                self._schedule.at(name, datetime.now(UTC) + AUDIT_AT_MOST)  # it may run for hours: not due meanwhile
+                next_at = datetime.now(UTC) + timedelta(seconds=TROUBLE_SECONDS)
+                try:
                     next_at = audits.go_on(self._engine, audited)
-            except Exception as error:  # noqa: BLE001  # it is logged, and tried again
-                self._troubles.add(name, error)
-            else:
-                self._troubles.over(name)
-            if not self._signals():
-                self._schedule.at(name, next_at)
+                except Exception as error:  # noqa: BLE001  # it is logged, and tried again
+                    self._troubles.add(name, error)
+                else:
+                    self._troubles.over(name)
+                if not self._is_over(group):
+                    self._schedule.at(name, next_at)
 
         return body
 
     def _between_requests(self, timeout_seconds: float) -> None:
         """A sign of life: a reading may be many requests, and must not keep the daemon from stopping."""
         del timeout_seconds
-        self._progress.beat()
-        if self._signals():
+        if self._progress.beat() or self._signals():
             raise _Stopping
 
-    def _run(self, job: _Job) -> datetime | None:
+    def _run(self, job: Job) -> datetime | None:
         """Run a stream if it is due; return when it wants to be run again, None for its interval."""
         now = datetime.now(UTC)
         try:
@@ -340,7 +361,7 @@ class Service:
         job.result = report.result
         return report.next_due_at
 
-    def _slice(self, job: _Job) -> bool:
+    def _slice(self, job: Job) -> bool:
         """Live work is done: run a slice of the backfill whose turn it is; return whether more slices are due."""
         key = (job.client.name, str(job.side))
         try:
@@ -368,7 +389,7 @@ class Service:
             return False
 
     @staticmethod
-    def _log(job: _Job, report: parts.Report) -> None:
+    def _log(job: Job, report: parts.Report) -> None:
         news = {name: number for name, number in report.counts.items() if not name.endswith(_QUIET)}
         level = log.info if news or report.result not in ("ok", "busy", "paused") else log.debug
         if report.result == "paused" and job.result != "paused":
@@ -390,9 +411,12 @@ class Service:
         log.error("job failed", job=name, exc_info=error)
         self._schedule.at(name, datetime.now(UTC) + timedelta(seconds=TROUBLE_SECONDS))
 
-    def drain(self, seconds: float) -> bool:
-        """Start nothing more and let what runs finish its batch; False if it has not after so many seconds."""
+    def drain(self) -> bool:
+        """Start nothing more and let what runs finish its batch; False if it has not after `stop_seconds`."""
+        seconds = self._configuration.current().stop_seconds
         self._notifier.stopping()
+        with suppress(Exception):  # who asks for a reload will find that nobody runs
+            self._orders.gone()
         running = self._progress.names()
         log.info("stopping", running=running, stop_seconds=seconds)
         self._schedule.stop()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 
 from syncd.config import compile as compiler
 from syncd.config import models
@@ -86,50 +87,41 @@ def _clients(settings: models.Settings, only: Sequence[str], memory: protocol.Me
         yield found
 
 
-@contextmanager
-def streams(
-    settings: models.Settings, only: Sequence[str] = (), *, db: Database
-) -> Iterator[list[tuple[parts.Client, model.Side]]]:
-    """Every stream of these clients, each with connectors of its own: a connector serves one thread at a time. They
-    share what is remembered, so that a login which is refused to one is not tried by the others."""
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """One client as the daemon runs it, each stream with connectors of its own, since a connector serves one thread at
+    a time, and so what is read of statistics (if it is) and what is audited (if it has leads). They share what is
+    remembered, so that a login which is refused to one is not tried by the others."""
+
+    name: str
+    streams: Sequence[tuple[parts.Client, model.Side]]
+    watched: statistics.Watched | None
+    audited: audits.Audited | None
+    close: Callable[[], None]
+
+
+def opened(settings: models.Settings, name: str, *, db: Database) -> Opened:
+    """A client of these settings. Nothing is connected to yet; whoever asked for it closes it. Raises UserError, which
+    is rare for settings that were loaded."""
     memory = memo.Memo(db)
     with ExitStack() as stack:
-        first = stack.enter_context(_clients(settings, only, memory))
-        most = max((len(client.sources()) for client in first), default=0)
-        sets = [first, *(stack.enter_context(_clients(settings, only, memory)) for _ in range(most - 1))]
-        yield [
-            (sets[number][place], side)
-            for place, client in enumerate(first)
-            for number, side in enumerate(client.sources())
-        ]
 
+        def client() -> parts.Client:
+            plan = compiler.named(settings, name)
+            for connector in (plan.crm, plan.dialer):
+                stack.callback(connector.close)
+                if isinstance(connector, protocol.Remembers):
+                    connector.remember(memory)
+            return parts.Client(plan.name, plan.crm, plan.dialer, plan.pipelines, plan.identity)
 
-@contextmanager
-def watched(
-    settings: models.Settings, only: Sequence[str] = (), *, db: Database | None = None
-) -> Iterator[list[statistics.Watched]]:
-    """Those of these clients whose statistics are to be read, each with connectors of its own; see `clients`."""
-    every = {
-        name: one.statistics.every
-        for name, one in settings.clients.items()
-        if one.statistics is not None and name in chosen(settings, only)
-    }
-    with ExitStack() as stack:
-        found = stack.enter_context(clients(settings, list(every), db=db)) if every else []
-        yield [statistics.Watched(client, every[client.name]) for client in found]
-
-
-@contextmanager
-def audited(
-    settings: models.Settings, only: Sequence[str] = (), *, db: Database | None = None
-) -> Iterator[list[audits.Audited]]:
-    """Those of these clients that have leads to compare, each with connectors of its own; see `clients`."""
-    with clients(settings, only, db=db) as found:
-        yield [
-            audits.Audited(client, settings.clients[client.name].audit_or_default)
-            for client in found
-            if any(pipe.kind == "leads" for pipe in client.pipelines)
-        ]
+        first = client()
+        sides = first.sources()
+        streams = [(first if number == 0 else client(), side) for number, side in enumerate(sides)]
+        read = settings.clients[name].statistics
+        watched = statistics.Watched(client(), read.every) if read is not None else None
+        has_leads = any(pipe.kind == "leads" for pipe in first.pipelines)
+        audited = audits.Audited(client(), settings.clients[name].audit_or_default) if has_leads else None
+        return Opened(name, streams, watched, audited, stack.pop_all().close)
 
 
 def register(engine: Engine, found: Iterable[parts.Client]) -> None:

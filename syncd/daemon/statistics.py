@@ -53,6 +53,11 @@ class Readings:
             self._last[client] = replace(last, problem=problem)
             return last.problem != problem
 
+    def forget(self, client: str) -> None:
+        """This client is not read any more."""
+        with self._lock:
+            self._last.pop(client, None)
+
     def last(self) -> Mapping[str, Reading]:
         """Client → its last reading."""
         with self._lock:

@@ -102,19 +102,20 @@ def _limits(settings: models.Settings) -> Callable[[str], models.Limits]:
 @contextmanager
 def begun(
     db: Database,
-    settings: models.Settings,
+    settings: Callable[[], models.Settings],
     found: Callable[[], Sequence[tuple[parts.Client, model.Side]]],
     readings: Callable[[], Mapping[str, Reading]],
 ) -> Iterator[Watch]:
     """A watch of the daemon, for as long as this lasts. Raises UserError for a port that is taken and an address of
     alerts that is none."""
     shown = metrics.Figures()
-    told = alerts.Alerts(channels(settings), memo.Memo(db))
+    told = alerts.Alerts(channels(settings()), memo.Memo(db))
     with ExitStack() as stack:
-        if settings.metrics is not None:
-            server = stack.enter_context(closing(metrics.Server(settings.metrics.listen, shown)))
+        listening = settings().metrics
+        if listening is not None:
+            server = stack.enter_context(closing(metrics.Server(listening.listen, shown)))
             log.info("metrics", port=server.port)
-        one = Watch(db, lambda: settings, found, readings, told, shown)
+        one = Watch(db, settings, found, readings, told, shown)
         stack.enter_context(closing(one))
         one.start()
         yield one

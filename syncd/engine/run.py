@@ -143,9 +143,10 @@ class Engine:
         return report
 
     def _fence(self, ctx: Context) -> fence.Check:
-        names = [pipe.name for pipe in ctx.pipes]
+        names, before = [pipe.name for pipe in ctx.pipes], fence.current()
 
         def check(timeout_seconds: float) -> None:
+            before(timeout_seconds)
             by_operator = [name for name in names if ctx.state(name).paused == "operator"]
             if len(by_operator) == len(names) or ctx.sending in by_operator:
                 raise errors.RetryLater("paused by the operator", after_seconds=0.0)

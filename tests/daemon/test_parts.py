@@ -10,10 +10,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from syncd.daemon.clock_watch import ClockWatch
 from syncd.daemon.notify import Notifier
 from syncd.daemon.progress import Progress
 from syncd.daemon.schedule import Schedule
-from syncd.daemon.service import ClockWatch
 
 PATIENCE_SECONDS = 30.0
 

@@ -78,7 +78,9 @@ def test_the_last_reading_stays_with_its_time_while_there_is_no_newer_one(shop: 
     configure(shop)
     site.door(shop.sim.url, "queue", campaign_id="TESTCAMP", waiting=4)
     readings = statistics.Readings()
-    with closing(shop.database()) as db, setup.watched(load.load(shop.config)) as [watched]:
+    with closing(shop.database()) as db, closing(setup.opened(load.load(shop.config), "acme", db=db)) as opened:
+        watched = opened.watched
+        assert watched is not None
         assert watched.every_seconds == 1.0
         assert statistics.poll(db, watched.client, readings)
         first = readings.last()["acme"]

@@ -25,7 +25,7 @@ def test_systemd_finds_nothing_wrong_with_the_unit(tmp_path: Path) -> None:
     text = UNIT.read_text()
     assert INSTALLED in text
     unit = tmp_path / UNIT.name
-    unit.write_text(text.replace(f"ExecStart={INSTALLED}", f"ExecStart={program}"))
+    unit.write_text(text.replace(INSTALLED, str(program)))
 
     result = subprocess.run(
         [analyze, "verify", "--man=no", unit], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
