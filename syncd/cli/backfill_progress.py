@@ -24,6 +24,8 @@ def share(row: stored.Backfill) -> float:
     """How much of a backfill is done, 0 to 1."""
     if row.state == "done" or row.read_to_end:
         return 1.0
+    if row.walks:
+        return 0.0  # nobody counts what it will read
     if row.by_id:
         done = sum(row.counts.get(name, 0) for name in ("read", "unknown", "outside"))
         return done / (done + row.asked) if done + row.asked else 1.0

@@ -24,7 +24,8 @@ def plan(client: str, pipeline: str | None = None, /, *, limit: int = SHOWN, ses
     """Show what the next run would create, update, remove, skip and hold, and what is staged already.
 
     Reads both systems and writes nothing, on neither side nor in the store. Values are not shown, only ids and names
-    of fields.
+    of fields. Where a mapping has changed, it also shows what comes of the records that are read again with it, as the
+    daemon will from `syncd reload` on.
 
     Example: syncd plan acme leads --limit 100
 
@@ -39,14 +40,23 @@ def plan(client: str, pipeline: str | None = None, /, *, limit: int = SHOWN, ses
     """
     settings = session.settings()
     from syncd.daemon import setup
-    from syncd.engine import preview
+    from syncd.engine import backfill, preview, reread
     from syncd.engine.run import Engine
+    from syncd.store import streams
 
     with session.store(settings) as db, setup.clients(settings, [client], db=db) as clients:
         names = sessions.pipelines(clients[0], pipeline)
-        found = preview.of_client(Engine(db), clients[0], names)
+        engine = Engine(db)
+        found = preview.of_client(engine, clients[0], names)
+        states = streams.pipeline_states(db, client)
+        again = {
+            wanted.pipeline: backfill.preview(engine, clients[0], wanted)
+            for wanted in reread.changed(clients[0], names, states, engine.clock())
+        }
     every = [shown(client, one, limit) for one in found]
     for one in every:
+        pipe = again.get(one["pipeline"])
+        one["reread_plan"] = shown(client, pipe, limit) if pipe is not None else None
         say(session.out, one)
     session.out.result(every)
     return 0
@@ -89,7 +99,7 @@ def say(out: output.Output, one: dict[str, Any]) -> None:
     if one["paused"]:
         out.line(f"  paused by {one['paused']}")
     if one["reread"]:
-        out.line(f"  its mapping has changed; records that have not are read again by `{one['reread']}`")
+        out.line(f"  its mapping has changed; a daemon reads again what was read before, else `{one['reread']}` does")
     if one["guard"]:
         out.line(f"  its guard would stop this: {one['guard']}")
     if one["staged"]:
@@ -106,3 +116,6 @@ def say(out: output.Output, one: dict[str, Any]) -> None:
     if one["more"]:
         out.line(f"  and {one['more']} more: --limit lists them")
     out.line()
+    if one.get("reread_plan"):
+        out.line("Of what is read again because the mapping has changed:")
+        say(out, one["reread_plan"])

@@ -52,6 +52,7 @@ def run(*, once: bool = False, client: list[str] | None = None, session: session
 
 def _once(settings: models.Settings, only: Sequence[str], given: sessions.Session) -> int:
     from syncd.daemon import setup, signals
+    from syncd.engine import reread
     from syncd.engine.run import Engine
     from syncd.store import machine, streams
 
@@ -62,6 +63,8 @@ def _once(settings: models.Settings, only: Sequence[str], given: sessions.Sessio
         machine.check(db)
         engine = Engine(db, stopping=stop)
         setup.register(engine, clients)
+        for one in clients:
+            reread.warn(db, one)
         todo = [(client, side) for client in clients for side in client.sources()]
         reports = [engine.run_stream(client, side) for client, side in todo if not stop()]
         waiting = [

@@ -23,7 +23,7 @@ from syncd.daemon.progress import Progress
 from syncd.daemon.schedule import Schedule
 from syncd.daemon.signals import AT_ONCE, Signals
 from syncd.daemon.troubles import Troubles
-from syncd.engine import parts
+from syncd.engine import parts, reread
 from syncd.engine.backfill import Slices
 from syncd.engine.run import Engine
 from syncd.sdk import errors, fence
@@ -103,6 +103,7 @@ class Service:
         self._troubles = Troubles()
         self._orders = reload.Orders(db, engine.owner)
         self._refused = ""
+        self._new: list[Group] = []  # whose mappings were not compared with the ones that were read with
 
     def open(self, names: Sequence[str]) -> None:
         """Open these clients and bind them to the store; they begin with `run`. Raises UserError."""
@@ -144,6 +145,8 @@ class Service:
         for number, job in enumerate(jobs):
             first_at = now + timedelta(seconds=number * step)
             self._schedule.add(job.name, self._body(job), every_seconds=job.every_seconds, first_at=first_at)
+        self._new += [group for group in groups if group.jobs]
+        self._read_again()
         for group in groups:
             if group.watched is not None:
                 body = self._poll(group, group.watched)
@@ -155,12 +158,24 @@ class Service:
                 first_at = now + timedelta(seconds=len(jobs) * step)
                 self._schedule.add(group.audit, body, every_seconds=audits.LOOK_SECONDS, first_at=first_at)
 
+    def _read_again(self) -> None:
+        """Order backfills for the mappings of new groups that have changed; where the store fails, at the next tick."""
+        while self._new:
+            client = next(iter(self._new[-1].jobs.values())).client
+            try:
+                reread.order(self._db, client, self._engine.clock())
+            except Exception as error:  # noqa: BLE001  # as in `_look_at_store`
+                self._troubles.add("schedule", error)
+                return
+            self._new.pop()
+
     def _end(self, group: Group) -> None:
         """Let none of a client's jobs begin any more."""
         for name in group.names:
             self._schedule.remove(name)
         for name in group.jobs:
             del self._jobs[name]
+        self._new = [one for one in self._new if one is not group]
         self.readings.forget(group.name)
 
     def _reload(self, number: int) -> None:
@@ -210,6 +225,7 @@ class Service:
                 for name in group.names - under_way:
                     self._schedule.at(name, datetime.now(UTC))
         self._settle()
+        self._read_again()
         self._look_at_store()
         number = self._wanted()
         if number is not None:

@@ -96,7 +96,7 @@ class _Slice:
         if not row.is_open:
             self._end(ctx, "halted")
             return
-        if row.version not in ("", self._pipe.version):
+        if {row.version, row.reread} - {"", stored.MIXED, self._pipe.version}:
             backfill_slices.mixed(ctx.run, self._number)
         if self.reading is not None and not self._is_current(ctx, self.reading):
             self.reading = None
@@ -106,7 +106,7 @@ class _Slice:
             return
         if not row.read_to_end:
             try:
-                ended = self._ids(ctx, row) if row.by_id else self._stretch(ctx, row)
+                ended = self._read(ctx, row)
             except backfill_slices.Halted:
                 self._halted, ended = True, False
             if ended:
@@ -119,6 +119,12 @@ class _Slice:
             ctx.report.result = "stopped"
         self.done = ended and not ctx.stopping()
         self._end(ctx, "halted" if self._halted else ctx.report.result, done=self.done)
+
+    def _read(self, ctx: Context, row: stored.Backfill) -> bool:
+        """Read and stage a slice's worth; returns whether that was the last. Raises Halted."""
+        if row.walks:
+            return self._planned_before(ctx, row)
+        return self._ids(ctx, row) if row.by_id else self._stretch(ctx, row)
 
     def _is_current(self, ctx: Context, reading: reads.Reading) -> bool:
         """Whether what was read, or what is left of it, can still be planned."""
@@ -146,7 +152,7 @@ class _Slice:
         if passes:
             backfill_slices.let_pass(ctx.run, self._number)
         # who names records may know better than the store whether there is a lead already
-        find_first = row.by_id or self._engine.finds_first(ctx)
+        find_first = (row.by_id and not row.walks) or self._engine.finds_first(ctx)
         with ctx.asking(self._pipe.target.role, self._pipe.name):
             deliver.deliver(ctx, self._pipe, find_first=find_first)
         return True
@@ -231,6 +237,19 @@ class _Slice:
             self._stage(ctx, inside, step, asked=True)
         return len(wanted) < SLICE
 
+    def _planned_before(self, ctx: Context, row: stored.Backfill) -> bool:
+        """Read the next of the records that the pipeline has planned before; returns whether none is left."""
+        after = row.position.id if row.position else ""
+        wanted = known.decided_ids(ctx.db, ctx.client.name, self._pipe.name, after, SLICE)
+        size = max(1, ctx.spec.batch_size)
+        for start in range(0, len(wanted), size):
+            if ctx.stopping():
+                return False
+            ids = wanted[start : start + size]
+            step = backfill_slices.Step(position=records.Cursor(model.EPOCH, ids[-1]))
+            self._stage(ctx, read_ids(ctx, ids), step, asked=False)
+        return len(wanted) < SLICE
+
     def _stage(self, ctx: Context, page: Sequence[records.Record], step: backfill_slices.Step, *, asked: bool) -> None:
         batches = planning.plan_page(ctx, page, self._started, again=True, asked=asked, backfill=True)
         step.counts.update(read=len(page))
@@ -292,6 +311,13 @@ def read_ids(ctx: Context, ids: Sequence[str]) -> list[records.Record]:
     return [found[one] for one in ids if one in found]
 
 
+def _planned_before(ctx: Context, pipe: model.Pipeline) -> Iterator[Sequence[records.Record]]:
+    after, size = "", max(1, ctx.spec.batch_size)
+    while ids := known.decided_ids(ctx.db, ctx.client.name, pipe.name, after, size):
+        yield read_ids(ctx, ids)
+        after = ids[-1]
+
+
 def counted(batches: Sequence[staging.Batch]) -> Counter[str]:
     """What was planned, by verdict, and skips and holds also by reason."""
     found: Counter[str] = Counter()
@@ -315,8 +341,11 @@ def preview(engine: Engine, client: Client, wanted: stored.Wanted) -> previews.P
             found: Iterator[Sequence[records.Record]] = (
                 read_ids(ctx, ids[start : start + size]) for start in range(0, len(ids), size)
             )
+        elif wanted.since is None:
+            yield from _planned_before(ctx, pipe)
+            return
         else:
-            since = records.Cursor(wanted.since or model.EPOCH)
+            since = records.Cursor(wanted.since)
             names = planning.fields_to_read(ctx)
             found = (page.records for page in ctx.source.pull(ctx.side.stream, since, wanted.until, names))
         for page in found:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from syncd.core import model
-from syncd.engine import deliver, failure, guarding, pull, recover, reread, sameness, seeking
+from syncd.engine import deliver, failure, guarding, pull, recover, sameness, seeking
 from syncd.engine.parts import Client, Clock, Context, Report
 from syncd.sdk import errors, fence
 from syncd.store import clocks, lease, recovery, streams
@@ -48,13 +48,8 @@ class Engine:
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{id(self):x}"
 
     def register(self, client: Client) -> None:
-        """Bind the client to this store; raise UserError if the store knows it as another. Says in the log where a
-        mapping has changed."""
+        """Bind the client to this store; raise UserError if the store knows it as another."""
         streams.register(self.db, client.name, client.identity)
-        states = streams.pipeline_states(self.db, client.name)
-        for pipe in client.pipelines:
-            if again := reread.command(client.name, pipe, states.get(pipe.name, streams.PipelineState())):
-                log.warning("the mapping changed", client=client.name, pipeline=pipe.name, read_again_by=again)
 
     def is_due(self, client: Client, side: model.Side) -> bool:
         """Whether the stream's next run is due by the store's knowledge (back-off, pauses, hooks)."""

@@ -15,6 +15,7 @@ from syncd.store import bulk, lease, tables
 from syncd.store.database import Database
 
 State = Literal["waiting", "running", "paused", "done", "cancelled", "failed"]
+MIXED = "-"  # in `reread`: it ran with another version, too
 OPEN: tuple[State, ...] = ("waiting", "running")  # whose slices are run
 ENDED: tuple[State, ...] = ("done", "cancelled")
 
@@ -29,7 +30,8 @@ class Wanted:
     """What an operator asks for: the records of a pipeline's source that changed (calls: began) from `since` to
     `until`, both included; `ids` (id → line of the file) narrows it to these, and only then `since` may be None.
     `version`: of the pipeline's planning where neither ids nor an `until` are given: once it is done, the pipeline has
-    read with that version."""
+    read with that version. `reread`: nobody but the changed mapping asks for it; where the source reads by id, without
+    `since`, it means the records that the pipeline has planned before, whatever their times."""
 
     client: str
     pipeline: str
@@ -38,6 +40,7 @@ class Wanted:
     until: datetime
     ids: Mapping[str, int] | None = None
     version: str = ""
+    reread: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +69,14 @@ class Backfill:
     created_at: datetime
     ended_at: datetime | None
     version: str
+    reread: str
     asked: int = 0
     unknown: Sequence[int] = ()
+
+    @property
+    def walks(self) -> bool:
+        """Whether it means the records that the pipeline has planned before."""
+        return self.reread != "" and self.since is None
 
     @property
     def is_open(self) -> bool:
@@ -78,26 +87,52 @@ class Backfill:
 def create(db: Database, wanted: Wanted, *, by: str, now: datetime) -> int:
     """Store a backfill and return its number."""
     with db.write("backfill") as connection:
-        number = db.allocate(connection, _table, 1)[0]
-        connection.execute(
-            sa.insert(_table).values(
-                id=number,
-                client=wanted.client,
-                pipeline=wanted.pipeline,
-                stream=wanted.stream,
-                since_at=wanted.since,
-                until_at=wanted.until,
-                by_id=int(wanted.ids is not None),
-                version=wanted.version,
-                created_by=by,
-                created_at=now,
-            )
+        return _insert(db, connection, wanted, by=by, now=now)
+
+
+def reread(db: Database, wanted: Wanted, *, read_with: str, now: datetime) -> int | None:
+    """Store what a changed mapping asks for, once for each version; return its number, None where there is nothing to
+    do: the pipeline has read everything `read_with` this version (""; unknown), or it was asked for already, whatever
+    became of it. One for a version before is cancelled, and what it has planned is read again."""
+    ours = (_table.c.client == wanted.client, _table.c.pipeline == wanted.pipeline, _table.c.reread != "")
+    with db.write("reread") as connection:
+        last = connection.execute(
+            sa.select(_table.c.reread, _table.c.state).where(*ours).order_by(_table.c.id.desc()).limit(1)
+        ).first()
+        is_read = read_with in ("", wanted.version)
+        # one that was done, but did not say so in the pipeline, was ended by a syncd that did not know what it was
+        if last is not None and last.reread == wanted.version and (last.state != "done" or is_read):
+            return None
+        is_half_done = last is not None and (last.state != "done" or last.reread == MIXED)
+        if is_read and not is_half_done:
+            return None
+        superseded = sa.update(_table).where(*ours, _table.c.state.not_in(ENDED))
+        connection.execute(superseded.values(state="cancelled", ended_at=now))
+        return _insert(db, connection, wanted, by="changed mapping", now=now)
+
+
+def _insert(db: Database, connection: sa.Connection, wanted: Wanted, *, by: str, now: datetime) -> int:
+    number = db.allocate(connection, _table, 1)[0]
+    connection.execute(
+        sa.insert(_table).values(
+            id=number,
+            client=wanted.client,
+            pipeline=wanted.pipeline,
+            stream=wanted.stream,
+            since_at=wanted.since,
+            until_at=wanted.until,
+            by_id=int(wanted.ids is not None or wanted.since is None),
+            version="" if wanted.reread else wanted.version,
+            reread=wanted.version if wanted.reread else "",
+            created_by=by,
+            created_at=now,
         )
-        rows = [
-            {"backfill_id": number, "record_id": one, "state": "asked", "line": line}
-            for one, line in (wanted.ids or {}).items()
-        ]
-        bulk.insert(connection, _record, rows)
+    )
+    rows = [
+        {"backfill_id": number, "record_id": one, "state": "asked", "line": line}
+        for one, line in (wanted.ids or {}).items()
+    ]
+    bulk.insert(connection, _record, rows)
     return number
 
 
@@ -150,6 +185,7 @@ def _backfill(connection: sa.Connection, row: Any) -> Backfill:
         row.created_at,
         row.ended_at,
         row.version,
+        row.reread,
         asked,
         unknown,
     )

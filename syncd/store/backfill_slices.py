@@ -129,8 +129,9 @@ def let_pass(run: Run, number: int) -> None:
 
 def mixed(run: Run, number: int) -> None:
     """Another mapping is in force than when it was asked for, so that it says nothing of any."""
+    was_asked = sa.case((_table.c.reread != "", backfill.MIXED), else_="")
     with run.write("backfill-mixed") as connection:
-        connection.execute(sa.update(_table).where(_table.c.id == number).values(version=""))
+        connection.execute(sa.update(_table).where(_table.c.id == number).values(version="", reread=was_asked))
 
 
 def turn_ended(
@@ -178,8 +179,9 @@ def _end(db: Database, connection: sa.Connection, number: int, state: backfill.S
     if ended and state == "done":
         backfill.forget(connection, number)
         row = connection.execute(sa.select(_table).where(_table.c.id == number)).one()
-        if row.version:
-            streams.put_pipeline(db, connection, row.client, row.pipeline, version=row.version)
+        version = row.version or (row.reread if row.reread != backfill.MIXED else "")
+        if version:
+            streams.put_pipeline(db, connection, row.client, row.pipeline, version=version)
 
 
 def postpone(db: Database, number: int, *, now: datetime, due_at: datetime, error: str) -> None:

@@ -282,6 +282,19 @@ def open_links(
         return [link_of(row) for row in rows]
 
 
+def decided_ids(db: Database, client: str, pipeline: str, after: str, limit: int) -> Sequence[str]:
+    """Records that this pipeline has planned, in order of their text, after `after`."""
+    decision = tables.decision
+    query = (
+        sa.select(decision.c.record_id)
+        .where(decision.c.client == client, decision.c.pipeline == pipeline, decision.c.record_id > after)
+        .order_by(decision.c.record_id)
+        .limit(limit)
+    )
+    with db.read() as connection:
+        return list(connection.execute(query).scalars())
+
+
 def linked_ids(db: Database, client: str, crm_stream: str, after: str, limit: int) -> Sequence[str]:
     """CRM ids that have a link and are not known to be deleted, in order of their text, after `after`."""
     with db.read() as connection:

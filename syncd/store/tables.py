@@ -313,6 +313,7 @@ backfill = sa.Table(
     sa.Column("guard_updates", sa.Integer, nullable=False, server_default="0"),  # planned since its guard last let pass
     sa.Column("guard_removes", sa.Integer, nullable=False, server_default="0"),
     sa.Column("version", sa.Text, nullable=False, server_default=""),  # of planning, where it reads all up to now
+    sa.Column("reread", sa.Text, nullable=False, server_default=""),  # the version of the mapping that asked for it
     sa.Column("turn_at", Instant),  # when its last slice ended
     sa.Column("due_at", Instant),  # NULL: at once
     sa.Column("failures", sa.Integer, nullable=False, server_default="0"),

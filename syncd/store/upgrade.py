@@ -23,7 +23,7 @@ from syncd.store.database import Database
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0008"
+HEAD = "0010"
 """The revision that this syncd needs: the newest of the migrations, which a test compares with it."""
 
 NAMED = 5

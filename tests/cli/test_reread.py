@@ -78,3 +78,38 @@ def test_a_backfill_that_was_done_with_another_mapping_than_it_was_asked_for_doe
     assert begun.syncd("backfill", "resume", str(ran.json()["id"]), "--json").json()["state"] == "done"
     remap(begun, "leads", **wanted)
     assert told(begun) == {"leads": ALL}
+
+
+def backfills(shop: shops.Shop) -> list[tuple[Any, ...]]:
+    """Those that a changed mapping asked for."""
+    return shop.query("SELECT pipeline, state, counts FROM backfill WHERE reread != '' ORDER BY id")
+
+
+def test_a_daemon_reads_again_what_was_read_before_and_plan_says_what_comes_of_it(shop: shops.Shop) -> None:
+    began: dict[str, Any] = {"start": "now", "every": "1h"}
+    remap(shop, "leads", **began)
+    shop.people(2)
+    assert shop.syncd("run", "--once").code == 0
+    shop.people(2, first=3)
+    assert shop.syncd("run", "--once").code == 0
+    assert shop.leads() == ["3", "4"]
+    remap(shop, "leads", **began, where={"first_name": ["Person 1", "Person 3"]})
+    (planned,) = shop.syncd("plan", "acme", "leads", "--json").json()
+    counts = {name: planned["reread_plan"][name] for name in ("read", "create", "update", "remove")}
+    assert counts == {"read": 2, "create": 0, "update": 0, "remove": 1}
+    assert "Of what is read again because the mapping has changed" in shop.syncd("plan", "acme").out
+    with shop.daemon() as daemon:
+        daemon.wait_for(lambda: [state for _, state, _ in backfills(shop)] == ["done"])
+        with shop.sim.world.lock:
+            ours = [lead for lead in shop.sim.world.leads.values() if "syncd:" in lead.source_id]
+            assert [lead.vendor_lead_code for lead in ours if lead.status != "NEW"] == ["4"]
+        assert shop.leads() == ["3", "4"], "nobody whom `start` left out"
+        assert told(shop) == {}
+        remap(shop, "leads", **began)
+        assert "acme changed" in shop.syncd("reload").out
+        daemon.wait_for(lambda: [state for _, state, _ in backfills(shop)] == ["done", "done"])
+        assert daemon.stop() == 0
+    with shop.daemon() as daemon:
+        daemon.wait_for(lambda: len(daemon.lines("started")) == 2)
+        assert daemon.stop() == 0
+    assert len(backfills(shop)) == 2, "once for each version"
