@@ -12,16 +12,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import bulk, client, exchange, fixed, machine, push, report
+from bench import bulk, client, exchange, fixed, isolation, machine, push, report
 from bench.figures import Part
 
 PARTS = ("fixed", "client", "push", "crms", "bulk")
+APART = ("isolation",)  # only where it is asked for: the clock tells, so it takes minutes however little is measured
 
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
     """How much is measured: leads of a push at a fixed service time, leads of one without and of the client alone,
-    records and calls of a CRM, rows staged for planning and memory, seconds that wrk sends."""
+    records and calls of a CRM, rows staged for planning and memory, seconds that wrk sends, records of a client in
+    trouble, people who are added beside it."""
 
     fixed_leads: int
     leads: int
@@ -30,10 +32,22 @@ class Sizes:
     rows: int
     rounds: int
     seconds: float
+    beside: int
+    samples: int
 
 
-FULL = Sizes(fixed_leads=2000, leads=3000, records=50_000, calls=2000, rows=200_000, rounds=3, seconds=3)
-QUICK = Sizes(fixed_leads=10, leads=3, records=30, calls=5, rows=20, rounds=1, seconds=1)
+FULL = Sizes(
+    fixed_leads=2000,
+    leads=3000,
+    records=50_000,
+    calls=2000,
+    rows=200_000,
+    rounds=3,
+    seconds=3,
+    beside=20_000,
+    samples=13,
+)
+QUICK = Sizes(fixed_leads=10, leads=3, records=30, calls=5, rows=20, rounds=1, seconds=1, beside=20, samples=1)
 
 
 def _count(text: str) -> int:
@@ -50,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--rounds", type=_count, metavar="N", help=f"of which the median counts (default: {FULL.rounds})"
     )
-    parser.add_argument("--only", choices=PARTS, nargs="+", default=PARTS, help="these measurements")
+    parser.add_argument("--only", choices=(*PARTS, *APART), nargs="+", default=PARTS, help="these measurements")
     parser.add_argument("--json", action="store_true", help="print nothing but the JSON object")
     parser.add_argument("--docs", type=Path, metavar="FILE", help="put the table into this page, too")
     given = parser.parse_args(argv)
@@ -76,6 +90,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             parts += exchange.measure(folder, records=sizes.records, calls=sizes.calls, note=note)
         if "bulk" in given.only:
             parts += bulk.measure(folder / "bulk", rows=sizes.rows, count=rounds, note=note)
+        if "isolation" in given.only:
+            sized = {"records": sizes.beside, "samples": sizes.samples}
+            parts.append(isolation.measure(folder, **sized, count=rounds, note=note))
     about = {
         "command": " ".join(["python -m bench", *(argv if argv is not None else sys.argv[1:])]),
         "at": at,

@@ -9,8 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel, SecretStr
-
 from syncd.config import models
 
 _KEY = os.urandom(32)  # of this process: what is kept is no help in guessing a password
@@ -28,17 +26,10 @@ def of(settings: models.Settings) -> Fingerprints:
     """Given settings that `load` returned, return fingerprints that are equal, within this process, where the same was
     written, secrets as they were read included."""
     document = settings._document
-    others = {name: getattr(settings, name) for name in models.Settings.model_fields if name != "clients"}
     return Fingerprints(
         {name: _print(document.at(("clients", name))) for name in settings.clients},
-        {name: _print(_plain(value)) for name, value in others.items()},
+        {name: _print(document.at((name,))) for name in models.Settings.model_fields if name != "clients"},
     )
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, SecretStr):
-        return value.get_secret_value()
-    return value.model_dump(mode="json") if isinstance(value, BaseModel) else value
 
 
 def _print(value: Any) -> bytes:

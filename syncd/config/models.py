@@ -294,6 +294,21 @@ class Audit(Model):
         return self
 
 
+class ClientLimits(Model):
+    """How much of the machine and of the far sides one client may use."""
+
+    threads: int | None = Field(
+        None, ge=1, description="How many of its streams the daemon runs at once; empty for all of them"
+    )
+    requests_per_second: float | None = Field(
+        None,
+        ge=0.1,
+        le=1000,
+        description="Requests to its CRM and dialer together, evenly in time, of all its streams and backfills; empty "
+        "for as many as their answers allow",
+    )
+
+
 class Client(Model):
     """One CRM and one dialer that are kept in step."""
 
@@ -331,6 +346,10 @@ class Client(Model):
     def audit_or_default(self) -> Audit:
         """How audits are made where nothing is said."""
         return self.audit or Audit.model_validate({})
+
+    limits: ClientLimits = Field(
+        default_factory=ClientLimits, description="How much it may use at once, beside the other clients"
+    )
 
     @model_validator(mode="after")
     def _each_user_once(self) -> Client:

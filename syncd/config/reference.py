@@ -23,6 +23,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "alerts": models.Alerts,
     "metrics": models.Metrics,
     "audit": models.Audit,
+    "limits": models.ClientLimits,
     "pipeline": models.Pipeline,
     "leads": models.Leads,
     "dispositions": models.Dispositions,

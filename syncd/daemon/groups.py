@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from syncd.core import model
 from syncd.daemon.setup import Opened
+from syncd.daemon.slots import Slots
 from syncd.engine import parts
 from syncd.sdk import errors
 
@@ -22,6 +23,7 @@ class Group:
         self.statistics = f"{opened.name} statistics"
         self.audited = opened.audited
         self.audit = f"{opened.name} audit"
+        self.slots = Slots(opened.threads)
         self.close = opened.close
         self._over = False
         self._no_request_after = 0.0

@@ -293,14 +293,20 @@ class Service:
     def _body(self, job: Job) -> Callable[[], None]:
         def body() -> None:
             with self._progress.running(job.name, is_over=job.group.is_over), fence.held(job.group.check):
-                if self._is_over(job.group):
+                if self._is_over(job.group) or not job.group.slots.enter(job.name):
                     return
-                moment = self._run(job)
-                if not self._is_over(job.group) and self._slice(job):
-                    moment = datetime.now(UTC)
+                try:
+                    moment = self._run(job)
+                    if not self._is_over(job.group) and self._slice(job):
+                        moment = datetime.now(UTC)
+                finally:
+                    following = job.group.slots.leave()
                 # while it counts as running, nobody else's job has its name
-                if moment is not None and not self._is_over(job.group):
-                    self._schedule.at(job.name, max(moment, datetime.now(UTC) + SOON))
+                if not self._is_over(job.group):
+                    if moment is not None:
+                        self._schedule.at(job.name, max(moment, datetime.now(UTC) + SOON))
+                    if following is not None:
+                        self._schedule.at(following, datetime.now(UTC))
 
         return body
 
@@ -315,7 +321,7 @@ class Service:
                 if self._is_over(group):
                     return
                 try:
-                    with fence.held(self._between_requests):
+                    with fence.held(lambda _: self._between_requests(watched.client)):
                         goes_on = statistics.poll(self._db, watched.client, self.readings)
                 except _Stopping:
                     return
@@ -352,9 +358,9 @@ class Service:
 
         return body
 
-    def _between_requests(self, timeout_seconds: float) -> None:
+    def _between_requests(self, client: parts.Client) -> None:
         """A sign of life: a reading may be many requests, and must not keep the daemon from stopping."""
-        del timeout_seconds
+        client.pace.wait(self._progress.beat)
         if self._progress.beat() or self._signals():
             raise _Stopping
 

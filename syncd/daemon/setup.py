@@ -12,6 +12,7 @@ from syncd.config import models
 from syncd.core import model
 from syncd.daemon import audits, statistics
 from syncd.engine import parts
+from syncd.engine.pace import Pace
 from syncd.engine.run import Engine
 from syncd.sdk import errors, protocol
 from syncd.sdk.memory import InMemory
@@ -83,27 +84,34 @@ def _clients(settings: models.Settings, only: Sequence[str], memory: protocol.Me
                 if isinstance(connector, protocol.Remembers):
                     connector.remember(memory)
             if plan.name in names:
-                found.append(parts.Client(plan.name, plan.crm, plan.dialer, plan.pipelines, plan.identity))
+                pace = _pace(settings, plan.name)
+                found.append(parts.Client(plan.name, plan.crm, plan.dialer, plan.pipelines, plan.identity, pace))
         yield found
+
+
+def _pace(settings: models.Settings, name: str) -> Pace:
+    return Pace(settings.clients[name].limits.requests_per_second)
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
     """One client as the daemon runs it, each stream with connectors of its own, since a connector serves one thread at
     a time, and so what is read of statistics (if it is) and what is audited (if it has leads). They share what is
-    remembered, so that a login which is refused to one is not tried by the others."""
+    remembered, so that a login which is refused to one is not tried by the others, and the pace of requests. `threads`:
+    how many of the streams may run at once, None for all."""
 
     name: str
     streams: Sequence[tuple[parts.Client, model.Side]]
     watched: statistics.Watched | None
     audited: audits.Audited | None
+    threads: int | None
     close: Callable[[], None]
 
 
 def opened(settings: models.Settings, name: str, *, db: Database) -> Opened:
     """A client of these settings. Nothing is connected to yet; whoever asked for it closes it. Raises UserError, which
     is rare for settings that were loaded."""
-    memory = memo.Memo(db)
+    memory, pace = memo.Memo(db), _pace(settings, name)
     with ExitStack() as stack:
 
         def client() -> parts.Client:
@@ -112,7 +120,7 @@ def opened(settings: models.Settings, name: str, *, db: Database) -> Opened:
                 stack.callback(connector.close)
                 if isinstance(connector, protocol.Remembers):
                     connector.remember(memory)
-            return parts.Client(plan.name, plan.crm, plan.dialer, plan.pipelines, plan.identity)
+            return parts.Client(plan.name, plan.crm, plan.dialer, plan.pipelines, plan.identity, pace)
 
         first = client()
         sides = first.sources()
@@ -121,7 +129,8 @@ def opened(settings: models.Settings, name: str, *, db: Database) -> Opened:
         watched = statistics.Watched(client(), read.every) if read is not None else None
         has_leads = any(pipe.kind == "leads" for pipe in first.pipelines)
         audited = audits.Audited(client(), settings.clients[name].audit_or_default) if has_leads else None
-        return Opened(name, streams, watched, audited, stack.pop_all().close)
+        threads = settings.clients[name].limits.threads
+        return Opened(name, streams, watched, audited, threads, stack.pop_all().close)
 
 
 def register(engine: Engine, found: Iterable[parts.Client]) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from syncd.core import digest, model
+from syncd.engine.pace import Pace
 from syncd.sdk import protocol, records
 from syncd.store import lease, streams
 from syncd.store.database import Database
@@ -21,13 +22,14 @@ Canonical = Callable[[str, records.Fields], dict[str, str | None]]
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """One client: its two systems and its pipelines."""
+    """One client: its two systems and its pipelines. `pace`: of its requests, shared by all copies of the client."""
 
     name: str
     crm: protocol.Connector
     dialer: protocol.Connector
     pipelines: Sequence[model.Pipeline]
     identity: str = ""
+    pace: Pace = field(default_factory=Pace)
 
     def connector(self, role: protocol.Role) -> protocol.Connector:
         """The system in that role."""

@@ -145,6 +145,7 @@ class Engine:
             by_operator = [name for name in names if ctx.state(name).paused == "operator"]
             if len(by_operator) == len(names) or ctx.sending in by_operator:
                 raise errors.RetryLater("paused by the operator", after_seconds=0.0)
+            ctx.client.pace.wait(ctx.stopping)
             ctx.run.outlives(timeout_seconds)
             ctx.requests += 1
 
