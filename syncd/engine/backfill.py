@@ -2,8 +2,10 @@
 
 A backfill is stored (`store.backfill`): whoever has the store open runs its slices, and a crash costs at most the slice
 under way. A slice is a run of the stream like any other – lease, look back, read, stage, guard, deliver – of one
-pipeline and of at most 500 records, with a position of its own that moves in the commit of the intents. `until` is
-frozen at the start, at the source's clock at the latest: what changes later is live work's. Both ends are included.
+pipeline and of at most 500 records, with a position of its own that moves in the commit of the intents. One that has
+taken a tenth of the time between two live runs ends; the next ones deliver what it has staged, live runs do not.
+`until` is frozen at the start, at the source's clock at the latest: what changes later is live work's. Both ends are
+included.
 
 What an operator asks for is planned even if it has not changed, or changed before the pipeline's `start`. All else
 holds: opt-outs, `where`, do-not-call lists, shared phones, removed leads, find-first, the mapping and the guard (which
@@ -40,6 +42,8 @@ from syncd.store import backfill_slices, known, staging, streams
 log = structlog.get_logger("syncd.engine")
 
 SLICE = 500
+FIRST_BATCH = 10  # nobody knows yet how fast it goes
+SHARE = 0.1  # of the time between two live runs that a slice may take: live work waits for half of that on average
 READ_SECONDS = 10.0  # a slice that reads for longer than this lets live work come between once it has got somewhere
 
 
@@ -49,6 +53,7 @@ class Slices:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._readings: dict[int, reads.Reading] = {}
+        self._batches: dict[int, int] = {}  # how many records may go out at once
 
     def run(self, client: Client, side: model.Side, number: int) -> Report:
         """Run one slice of this backfill; nothing happens if it is not to run now. Never raises for what a far system
@@ -66,7 +71,9 @@ class Slices:
         if state.is_paused(engine.clock()):
             report.result, report.error = "paused", state.why
             return report
-        one = _Slice(engine, pipe, number, self._readings.pop(number, None))
+        allowed_seconds = SHARE * min(other.every_seconds for other in client.reading(side))
+        one = _Slice(engine, pipe, number, self._readings.pop(number, None), allowed_seconds)
+        one.batch = self._batches.get(number, FIRST_BATCH)
         try:
             engine.run_alone(client, side, [pipe], report, one.run, one.failed)
         except Exception as error:
@@ -77,14 +84,28 @@ class Slices:
             raise
         if one.reading is not None and report.result == "ok" and not one.done:
             self._readings[number] = one.reading
+        self._batches[number] = one.batch
+        if one.done:
+            del self._batches[number]
         return report
 
 
 class _Slice:
     """One slice of one backfill."""
 
-    def __init__(self, engine: Engine, pipe: model.Pipeline, number: int, reading: reads.Reading | None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        pipe: model.Pipeline,
+        number: int,
+        reading: reads.Reading | None,
+        allowed_seconds: float,
+    ) -> None:
         self._engine, self._pipe, self._number = engine, pipe, number
+        self._allowed_seconds = allowed_seconds
+        self._until = time.monotonic() + allowed_seconds
+        self._is_late = False
+        self.batch = FIRST_BATCH
         self.reading = reading
         self._started = {pipe.name: model.EPOCH}
         self._halted = False
@@ -104,21 +125,26 @@ class _Slice:
             self._engine.look_back(ctx, [self._pipe])
         if not self._deliver(ctx):  # what an earlier slice could not
             return
-        if not row.read_to_end:
-            try:
-                ended = self._read(ctx, row)
-            except backfill_slices.Halted:
-                self._halted, ended = True, False
-            if ended:
-                backfill_slices.to_end(ctx.run, self._number)
-        else:
-            ended = True
-        if not self._deliver(ctx):
-            return
+        ended = row.read_to_end
+        if not ended and not self._is_late:
+            ended = self._ended(ctx)
+            self._is_late = time.monotonic() > self._until
+            if not self._is_late and not self._deliver(ctx):
+                return
         if ctx.stopping():
             ctx.report.result = "stopped"
-        self.done = ended and not ctx.stopping()
+        self.done = ended and not ctx.stopping() and not self._is_late
         self._end(ctx, "halted" if self._halted else ctx.report.result, done=self.done)
+
+    def _ended(self, ctx: Context) -> bool:
+        """Read and stage on; returns whether all has been read."""
+        try:
+            ended = self._read(ctx, stored.one(ctx.db, self._number))
+        except backfill_slices.Halted:
+            self._halted, ended = True, False
+        if ended:
+            backfill_slices.to_end(ctx.run, self._number)
+        return ended
 
     def _read(self, ctx: Context, row: stored.Backfill) -> bool:
         """Read and stage a slice's worth; returns whether that was the last. Raises Halted."""
@@ -153,8 +179,15 @@ class _Slice:
             backfill_slices.let_pass(ctx.run, self._number)
         # who names records may know better than the store whether there is a lead already
         find_first = (row.by_id and not row.walks) or self._engine.finds_first(ctx)
+        bounds, began, before_it = deliver.Bounds(most=self.batch, until=self._until), time.monotonic(), _sent(ctx)
         with ctx.asking(self._pipe.target.role, self._pipe.name):
-            deliver.deliver(ctx, self._pipe, find_first=find_first)
+            self._is_late = not deliver.deliver(ctx, self._pipe, find_first=find_first, bounds=bounds)
+        self.batch = policy.next_batch(
+            self.batch,
+            sent=_sent(ctx) - before_it,
+            seconds=time.monotonic() - began,
+            allowed_seconds=self._allowed_seconds,
+        )
         return True
 
     def _end(self, ctx: Context, result: str, *, done: bool = False, error: str = "") -> None:
@@ -168,8 +201,8 @@ class _Slice:
     def _stretch(self, ctx: Context, row: stored.Backfill) -> bool:
         """Read on from the position; returns whether the end was reached."""
         position = row.position
-        room, moved, began = SLICE, False, time.monotonic()
-        while room > 0 and not ctx.stopping() and not (moved and time.monotonic() - began > READ_SECONDS):
+        room, moved, until = SLICE, False, min(self._until, time.monotonic() + READ_SECONDS)
+        while room > 0 and not ctx.stopping() and not (moved and time.monotonic() > until):
             with ctx.asking(ctx.side.role):
                 if self.reading is None or self.reading.used_up:
                     self.reading = reads.begin(ctx, row, position)
@@ -298,6 +331,10 @@ class _Slice:
             error=f"{type(error).__name__}: {error}",
             failed=violated,
         )
+
+
+def _sent(ctx: Context) -> int:
+    return sum(number for name, number in ctx.run.counts.items() if ".sent." in name)
 
 
 def read_ids(ctx: Context, ids: Sequence[str]) -> list[records.Record]:

@@ -8,9 +8,11 @@ sent, and settled in one. What does not succeed is settled before anything more 
 from __future__ import annotations
 
 import functools
+import math
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 
 from syncd.core import model
 from syncd.engine import batch as batches
@@ -24,30 +26,48 @@ _Books = Future[tuple[_Batch, int]]
 _HEAD_START_SECONDS = 0.005
 
 
-def deliver(ctx: Context, pipe: model.Pipeline, *, find_first: bool, lawful_only: bool = False) -> None:
-    """Deliver all that is staged and due. `find_first`: a create is sent only after its key was not found.
-    `lawful_only`: nothing but what no guard may stop.
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How much is delivered at once: nothing of a lane behind `lane`, batches of at most `most`, none after the first
+    that would begin after `until` (of the monotonic clock). `lawful_only`: nothing but what no guard may stop."""
+
+    lane: model.Lane = model.Lane.BACKFILL
+    lawful_only: bool = False
+    most: int | None = None
+    until: float = math.inf
+
+
+def deliver(ctx: Context, pipe: model.Pipeline, *, find_first: bool, bounds: Bounds) -> bool:
+    """Deliver what is staged and due; return False where time ran out and there may be more. `find_first`: a create is
+    sent only after its key was not found.
 
     Raises AuthFailed, ContractViolation or LeaseLost once what was learned is stored."""
     sent: batches.Sent | None = None  # all of it was applied, and that is not stored yet
     ahead: _Batch = ()
+    has_begun = is_late = False
     with ThreadPoolExecutor(max_workers=1) as thread:
-        while not ctx.stopping() and not (ctx.is_silent(pipe) if lawful_only else ctx.is_paused(pipe)):
+        while not ctx.stopping() and not (ctx.is_silent(pipe) if bounds.lawful_only else ctx.is_paused(pipe)):
+            is_late = has_begun and time.monotonic() > bounds.until
+            if is_late and not ahead:
+                break
+            has_begun = True
             barred = _barred(ctx, pipe, ahead)
             if barred:
                 _settle(ctx, pipe, sent)
                 sent = None
                 batches.give_back(ctx, pipe, barred)  # the next claim cancels them
-            batch = [one for one in ahead if one not in barred] or _claim(ctx, pipe, lawful_only=lawful_only)
+            batch = [one for one in ahead if one not in barred] or _claim(ctx, pipe, bounds)
             ahead = ()
             if not batch:
+                is_late = False
                 break
-            is_full = len(batch) == ctx.target(pipe)[1].batch_size
-            claim = functools.partial(_claim, ctx, pipe, lawful_only=lawful_only) if is_full else tuple
-            books = thread.submit(_keep_books, ctx, pipe, sent, claim) if sent or is_full else None
+            goes_on = len(batch) == _size(ctx, pipe, bounds) and not is_late
+            claim = functools.partial(_claim, ctx, pipe, bounds) if goes_on else tuple
+            books = thread.submit(_keep_books, ctx, pipe, sent, claim) if sent or goes_on else None
             sent, ahead = _deliver(ctx, pipe, batch, books, find_first=find_first)
         _settle(ctx, pipe, sent)
         batches.give_back(ctx, pipe, ahead)
+    return not is_late
 
 
 def _barred(ctx: Context, pipe: model.Pipeline, ahead: _Batch) -> _Batch:
@@ -104,6 +124,18 @@ def _keep_books(
     return claim(), held
 
 
-def _claim(ctx: Context, pipe: model.Pipeline, *, lawful_only: bool) -> _Batch:
+def _size(ctx: Context, pipe: model.Pipeline, bounds: Bounds) -> int:
     size = ctx.target(pipe)[1].batch_size
-    return delivery.claim(ctx.run, pipe, now=ctx.clock(), size=size, hashes=ctx.hashes, lawful_only=lawful_only)
+    return size if bounds.most is None else min(size, bounds.most)
+
+
+def _claim(ctx: Context, pipe: model.Pipeline, bounds: Bounds) -> _Batch:
+    return delivery.claim(
+        ctx.run,
+        pipe,
+        now=ctx.clock(),
+        size=_size(ctx, pipe, bounds),
+        hashes=ctx.hashes,
+        lane=bounds.lane,
+        lawful_only=bounds.lawful_only,
+    )

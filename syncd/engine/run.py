@@ -14,7 +14,7 @@ from syncd.core import model
 from syncd.engine import deliver, failure, guarding, pull, recover, sameness, seeking
 from syncd.engine.parts import Client, Clock, Context, Report
 from syncd.sdk import errors, fence
-from syncd.store import clocks, lease, recovery, streams
+from syncd.store import backfill, clocks, lease, recovery, streams
 from syncd.store import guarding as staged
 from syncd.store.database import Database
 
@@ -170,7 +170,8 @@ class Engine:
             all_of_it = not ctx.is_paused(pipe) and guarding.lets_pass(ctx, pipe)
             try:
                 with ctx.asking(pipe.target.role, pipe.name):
-                    deliver.deliver(ctx, pipe, find_first=find_first, lawful_only=not all_of_it)
+                    bounds = deliver.Bounds(self._lane(ctx, pipe), lawful_only=not all_of_it)
+                    deliver.deliver(ctx, pipe, find_first=find_first, bounds=bounds)
             except (errors.RetryLater, errors.Ambiguous, errors.QuotaExhausted) as error:
                 failed = failed or error  # the other pipelines may write elsewhere, or something urgent
                 continue
@@ -183,7 +184,11 @@ class Engine:
             self._caught_up.add((ctx.client.name, str(ctx.side)))
         now = self.clock()
         every = timedelta(seconds=min(pipe.every_seconds for pipe in ctx.pipes))
-        looks = [recovery.next_look(ctx.run, pipe, ctx.find_lag(pipe)) for pipe in live if not ctx.is_silent(pipe)]
+        looks = [
+            recovery.next_look(ctx.run, pipe, ctx.find_lag(pipe), self._lane(ctx, pipe))
+            for pipe in live
+            if not ctx.is_silent(pipe)
+        ]
         due = min([now + every, *(look for look in looks if look is not None)])
         ctx.report.next_due_at = max(due, now)
         if ctx.stopping():
@@ -199,6 +204,11 @@ class Engine:
         if (ctx.client.name, str(ctx.side)) not in self._caught_up:
             return True
         return streams.first_read_at(self.db, ctx.client.name) is None
+
+    def _lane(self, ctx: Context, pipe: model.Pipeline) -> model.Lane:
+        """The last one that live work delivers: what an open backfill has staged is its slices' own, in turns."""
+        is_open = backfill.is_open(self.db, ctx.client.name, pipe.name)
+        return model.Lane.UPDATE if is_open else model.Lane.BACKFILL
 
     def look_back(self, ctx: Context, live: Sequence[model.Pipeline]) -> None:
         """Before anything new: is the dialer still the one that we know, and what did an earlier run leave?"""

@@ -216,6 +216,23 @@ def due(db: Database, now: datetime) -> dict[tuple[str, str], list[int]]:
     return found
 
 
+def is_open(db: Database, client: str, pipeline: str) -> bool:
+    """Whether slices of a backfill of this pipeline are run."""
+    with db.read() as connection:
+        return connection.execute(_IS_OPEN, {"client": client, "pipeline": pipeline}).first() is not None
+
+
+_IS_OPEN = (
+    sa.select(_table.c.id)
+    .where(
+        _table.c.client == sa.bindparam("client"),
+        _table.c.pipeline == sa.bindparam("pipeline"),
+        _table.c.state.in_(OPEN),
+    )
+    .limit(1)
+)
+
+
 def forget(connection: sa.Connection, number: int) -> None:
     """What was remembered to go on from is not needed any more; which lines were unknown is."""
     connection.execute(sa.delete(_record).where(_record.c.backfill_id == number, _record.c.state != "unknown"))

@@ -49,10 +49,17 @@ def link_side(pipe: model.Pipeline) -> tuple[str, str, str]:
 
 
 def claim(
-    run: Run, pipe: model.Pipeline, *, now: datetime, size: int, hashes: digest.Digest, lawful_only: bool = False
+    run: Run,
+    pipe: model.Pipeline,
+    *,
+    now: datetime,
+    size: int,
+    hashes: digest.Digest,
+    lane: model.Lane = model.Lane.BACKFILL,
+    lawful_only: bool = False,
 ) -> list[Claimed]:
-    """Take up to `size` staged intents that are due, urgent lanes first, and mark them `sending` in one commit.
-    `lawful_only`: nothing but what no guard may stop.
+    """Take up to `size` staged intents that are due, urgent lanes first, and mark them `sending` in one commit. `lane`:
+    none behind this one. `lawful_only`: nothing but what no guard may stop.
 
     What differs is worked out against the base as it is now; intents that no longer differ, or that must not go out
     any more (opted out, deleted, erased since they were staged), are cancelled. A record that any pipeline has in
@@ -65,13 +72,14 @@ def claim(
                 _intent.c.pipeline == pipe.name,
                 _intent.c.state == "staged",
                 _intent.c.due_at <= now,
+                _intent.c.lane <= lane,
             )
             .limit(1)
         ).first()
     if ready is None:
         return []
     while True:
-        claimed, ended = _claim_once(run, pipe, now=now, size=size, hashes=hashes, lawful_only=lawful_only)
+        claimed, ended = _claim_once(run, pipe, now=now, size=size, hashes=hashes, lane=lane, lawful_only=lawful_only)
         if claimed or not ended:
             return claimed
 
@@ -144,6 +152,7 @@ def _ready_to_send(column: str, *, lawful_only: bool) -> sa.Select[Any]:
             _intent.c.pipeline == sa.bindparam("pipeline"),
             _intent.c.state == "staged",
             _intent.c.due_at <= sa.bindparam("now"),
+            _intent.c.lane <= sa.bindparam("lane"),
             *not_blocked(),
             *((lawful(),) if lawful_only else ()),
         )
@@ -153,7 +162,14 @@ def _ready_to_send(column: str, *, lawful_only: bool) -> sa.Select[Any]:
 
 
 def _claim_once(
-    run: Run, pipe: model.Pipeline, *, now: datetime, size: int, hashes: digest.Digest, lawful_only: bool
+    run: Run,
+    pipe: model.Pipeline,
+    *,
+    now: datetime,
+    size: int,
+    hashes: digest.Digest,
+    lane: model.Lane,
+    lawful_only: bool,
 ) -> tuple[list[Claimed], int]:
     crm_stream, dialer_stream, column = link_side(pipe)
     with run.write("claim") as connection:
@@ -166,6 +182,7 @@ def _claim_once(
                 "pipeline": pipe.name,
                 "now": now,
                 "size": size,
+                "lane": lane,
                 "crm_stream": crm_stream,
                 "dialer_stream": dialer_stream,
             },

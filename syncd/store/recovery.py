@@ -55,7 +55,9 @@ def _next() -> tuple[sa.Select[datetime | None], ...]:
             *_OURS, _intent.c.state == "settled", _intent.c.look_at.is_not(None), linked
         ),
         sa.select(sa.func.min(_intent.c.sent_at)).where(*_OURS, _intent.c.state == "sending"),
-        sa.select(sa.func.min(_intent.c.due_at)).where(*_OURS, _intent.c.state == "staged", *delivery.not_blocked()),
+        sa.select(sa.func.min(_intent.c.due_at)).where(
+            *_OURS, _intent.c.state == "staged", _intent.c.lane <= sa.bindparam("lane"), *delivery.not_blocked()
+        ),
     )
 
 
@@ -281,12 +283,14 @@ def to_look_at(
     ]
 
 
-def next_look(run: Run, pipe: model.Pipeline, find_lag: timedelta) -> datetime | None:
+def next_look(run: Run, pipe: model.Pipeline, find_lag: timedelta, lane: model.Lane) -> datetime | None:
     """When there is something to do again: the earliest look, the earliest `sending` plus the find lag, or the earliest
-    staged intent that waits for nothing but its time."""
+    staged intent, of no lane behind `lane`, that waits for nothing but its time."""
     whose = {"client": run.client, "pipeline": pipe.name}
+    look_at, sent_at, due_at = _next()
     with run.db.read() as connection:
-        look, sent, due = (connection.execute(statement, whose).scalar() for statement in _next())
+        look, sent = (connection.execute(statement, whose).scalar() for statement in (look_at, sent_at))
+        due = connection.execute(due_at, {**whose, "lane": lane}).scalar()
     moments = [moment for moment in (look, sent + find_lag if sent else None, due) if moment is not None]
     return min(moments, default=None)
 

@@ -353,3 +353,60 @@ def test_a_store_with_data_of_the_revision_before_is_upgraded(store_url: str) ->
     with db.read() as connection:
         assert connection.execute(sa.select(tables.client.c.identity)).scalar_one() == "x"
     db.close()
+
+
+def test_live_work_goes_between_slices_that_have_no_time_left(
+    site: sites.Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backfill, "SHARE", 0.0)
+    monkeypatch.setattr(backfill, "FIRST_BATCH", 4)
+    people(site, 1, 9)
+    site.advance(10)
+    live(site)
+    number = store(site)
+    engine, client = site.start()
+    slices = backfill.Slices(engine)
+    slices.run(client, CRM, number)
+    row = stored.one(site.db, number)
+    assert (row.state, row.counts["read"], dialled(site)) == ("running", 3, [])
+    site.advance(10)
+    people(site, 10, 10)
+    site.advance(10)
+    live(site)
+    assert dialled(site) == ["10"], "what the backfill has staged is not live work's"
+    slices.run(client, CRM, number)
+    assert dialled(site) == ["1", "10", "2", "3"]
+    slices.run(client, CRM, number)
+    stored.change(site.db, number, "cancelled", now=site.now())
+    live(site)
+    assert dialled(site) == ["1", "10", *numbers(2, 6)], "of a cancelled one, what was staged goes out"
+    assert finish(site, store(site), between=True).state == "done"
+    assert dialled(site) == numbers(1, 10)
+
+
+def test_a_paused_backfill_survives_an_upgrade_of_the_store(store_url: str) -> None:
+    made = sites.Site(store_url)
+    with made.db.write("old") as connection:
+        command.upgrade(upgrade._config(connection), "0006")
+        connection.execute(sa.insert(tables.meta).values(name="secret", value="00" * 32))
+        values = "1, 'acme', 'leads', 'crm.leads', :since, :until, 'paused', '{\"read\": 2}', 'ann@host', :since"
+        columns = "id, client, pipeline, stream, since_at, until_at, state, counts, created_by, created_at"
+        connection.execute(
+            sa.text(f"INSERT INTO backfill ({columns}) VALUES ({values})"),  # noqa: S608  # our own words
+            {
+                "since": int(memory.START.timestamp() * 1e6),
+                "until": int((memory.START + timedelta(hours=1)).timestamp() * 1e6),
+            },
+        )
+    upgrade.upgrade(made.db, now=memory.START)
+    assert inspection.inspect(made.db) == []
+    made.pipelines = (replace(made.pipelines[0], start="now"),)
+    people(made, 1, 3)
+    made.advance(10)
+    live(made)
+    row = stored.one(made.db, 1)
+    assert (row.state, row.reread, row.counts) == ("paused", "", {"read": 2})
+    stored.change(made.db, 1, "waiting", now=made.now())
+    assert finish(made, 1).state == "done"
+    assert dialled(made) == numbers(1, 3)
+    made.close()
