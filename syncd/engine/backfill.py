@@ -52,7 +52,7 @@ class Slices:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._readings: dict[int, reads.Reading] = {}
+        self._readings: dict[int, tuple[Client, reads.Reading]] = {}
         self._batches: dict[int, int] = {}  # how many records may go out at once
 
     def run(self, client: Client, side: model.Side, number: int) -> Report:
@@ -72,7 +72,10 @@ class Slices:
             report.result, report.error = "paused", state.why
             return report
         allowed_seconds = SHARE * min(other.every_seconds for other in client.reading(side))
-        one = _Slice(engine, pipe, number, self._readings.pop(number, None), allowed_seconds)
+        reader, reading = self._readings.pop(number, (client, None))
+        if reader is not client:  # its configuration was changed meanwhile: the pull is of connectors that are closed
+            reading = None
+        one = _Slice(engine, pipe, number, reading, allowed_seconds)
         one.batch = self._batches.get(number, FIRST_BATCH)
         try:
             engine.run_alone(client, side, [pipe], report, one.run, one.failed)
@@ -83,7 +86,7 @@ class Slices:
             backfill_slices.postpone(engine.db, number, now=now, due_at=due_at, error=words)
             raise
         if one.reading is not None and report.result == "ok" and not one.done:
-            self._readings[number] = one.reading
+            self._readings[number] = client, one.reading
         self._batches[number] = one.batch
         if one.done:
             del self._batches[number]
@@ -104,6 +107,7 @@ class _Slice:
         self._engine, self._pipe, self._number = engine, pipe, number
         self._allowed_seconds = allowed_seconds
         self._until = time.monotonic() + allowed_seconds
+        self._room = min(SLICE, max(FIRST_BATCH, int(SLICE * allowed_seconds)))  # all of it is planned within a second
         self._is_late = False
         self.batch = FIRST_BATCH
         self.reading = reading
@@ -201,7 +205,7 @@ class _Slice:
     def _stretch(self, ctx: Context, row: stored.Backfill) -> bool:
         """Read on from the position; returns whether the end was reached."""
         position = row.position
-        room, moved, until = SLICE, False, min(self._until, time.monotonic() + READ_SECONDS)
+        room, moved, until = self._room, False, min(self._until, time.monotonic() + READ_SECONDS)
         while room > 0 and not ctx.stopping() and not (moved and time.monotonic() > until):
             with ctx.asking(ctx.side.role):
                 if self.reading is None or self.reading.used_up:
@@ -255,7 +259,7 @@ class _Slice:
 
     def _ids(self, ctx: Context, row: stored.Backfill) -> bool:
         """Read the next of the ids that were asked for; returns whether none is left."""
-        wanted = backfill_slices.asked(ctx.db, self._number, SLICE)
+        wanted = backfill_slices.asked(ctx.db, self._number, self._room)
         size = max(1, ctx.spec.batch_size)
         for start in range(0, len(wanted), size):
             if ctx.stopping():
@@ -268,12 +272,12 @@ class _Slice:
             step.unknown = [one for one in ids if one not in there]
             step.counts.update({"unknown": len(step.unknown), "outside": len(found) - len(inside)})
             self._stage(ctx, inside, step, asked=True)
-        return len(wanted) < SLICE
+        return len(wanted) < self._room
 
     def _planned_before(self, ctx: Context, row: stored.Backfill) -> bool:
         """Read the next of the records that the pipeline has planned before; returns whether none is left."""
         after = row.position.id if row.position else ""
-        wanted = known.decided_ids(ctx.db, ctx.client.name, self._pipe.name, after, SLICE)
+        wanted = known.decided_ids(ctx.db, ctx.client.name, self._pipe.name, after, self._room)
         size = max(1, ctx.spec.batch_size)
         for start in range(0, len(wanted), size):
             if ctx.stopping():
@@ -281,7 +285,7 @@ class _Slice:
             ids = wanted[start : start + size]
             step = backfill_slices.Step(position=records.Cursor(model.EPOCH, ids[-1]))
             self._stage(ctx, read_ids(ctx, ids), step, asked=False)
-        return len(wanted) < SLICE
+        return len(wanted) < self._room
 
     def _stage(self, ctx: Context, page: Sequence[records.Record], step: backfill_slices.Step, *, asked: bool) -> None:
         batches = planning.plan_page(ctx, page, self._started, again=True, asked=asked, backfill=True)

@@ -14,9 +14,9 @@ STAMP = "2026-01-05 12:00:00"
 
 
 def old_people(shop: shops.Shop, count: int, *, first: int = 1) -> None:
-    """People who were entered long before a pipeline with `start: now`."""
+    """People who were entered long before a pipeline with `start: now`, whose slices are whole ones."""
     settings = shop.settings()
-    settings["clients"]["acme"]["pipelines"]["leads"] |= {"start": "now"}
+    settings["clients"]["acme"]["pipelines"]["leads"] |= {"start": "now", "every": "10s"}
     shop.write(settings)
     shop.people(count, first=first)
     shop.crm("UPDATE people SET modified = ?", STAMP)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -12,7 +13,7 @@ import structlog
 from alembic import command
 
 from syncd.core import model
-from syncd.engine import backfill, backfill_reading, run
+from syncd.engine import backfill, backfill_reading, parts, run
 from syncd.sdk.testing import faulty, memory
 from syncd.store import backfill as stored
 from syncd.store import inspection, streams, tables, upgrade
@@ -382,6 +383,36 @@ def test_live_work_goes_between_slices_that_have_no_time_left(
     assert dialled(site) == ["1", "10", *numbers(2, 6)], "of a cancelled one, what was staged goes out"
     assert finish(site, store(site), between=True).state == "done"
     assert dialled(site) == numbers(1, 10)
+
+
+def test_a_client_that_was_opened_anew_does_not_go_on_with_the_old_ones_pull(
+    site: sites.Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[object] = []
+    begin = backfill_reading.begin
+
+    def counted(ctx: parts.Context, *given: Any, **more: Any) -> backfill_reading.Reading:
+        begun.append(ctx.client)
+        return begin(ctx, *given, **more)
+
+    monkeypatch.setattr(backfill, "SLICE", 2)
+    monkeypatch.setattr(backfill_reading, "begin", counted)
+    people(site, 1, 9, apart=1)
+    site.advance(10)
+    live(site)
+    number = store(site)
+    engine, client = site.start()
+    slices = backfill.Slices(engine)
+    for _ in range(2):
+        slices.run(client, CRM, number)
+    assert begun == [client], "one pull serves several slices"
+    anew = replace(client)
+    slices.run(anew, CRM, number)
+    assert begun == [client, anew]
+    assert begun[1] is anew
+    while stored.one(site.db, number).is_open:
+        slices.run(anew, CRM, number)
+    assert dialled(site) == numbers(1, 9)
 
 
 def test_a_paused_backfill_survives_an_upgrade_of_the_store(store_url: str) -> None:
