@@ -6,11 +6,15 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import structlog
+
 from syncd.core import model
 from syncd.daemon.setup import Opened
 from syncd.daemon.slots import Slots
 from syncd.engine import parts
 from syncd.sdk import errors
+
+log = structlog.get_logger("syncd.daemon")
 
 
 class Group:
@@ -24,7 +28,7 @@ class Group:
         self.audited = opened.audited
         self.audit = f"{opened.name} audit"
         self.slots = Slots(opened.threads)
-        self.close = opened.close
+        self._close = opened.close
         self._over = False
         self._no_request_after = 0.0
 
@@ -38,6 +42,13 @@ class Group:
         """Let what runs finish its batch and nothing begin any more; after so many seconds nothing is sent."""
         self._no_request_after = time.monotonic() + seconds
         self._over = True
+
+    def close(self) -> None:
+        """Close its connectors; what is wrong with that is logged, for nothing depends on it."""
+        try:
+            self._close()
+        except Exception as error:
+            log.error("connectors cannot be closed", client=self.name, exc_info=error)
 
     def is_over(self) -> bool:
         """Whether it is to end."""

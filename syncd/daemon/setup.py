@@ -16,7 +16,7 @@ from syncd.engine.pace import Pace
 from syncd.engine.run import Engine
 from syncd.sdk import errors, protocol
 from syncd.sdk.memory import InMemory
-from syncd.store import memo, upgrade
+from syncd.store import memo, streams, upgrade
 from syncd.store.database import Database
 
 
@@ -124,22 +124,25 @@ def opened(settings: models.Settings, name: str, *, db: Database) -> Opened:
 
         first = client()
         sides = first.sources()
-        streams = [(first if number == 0 else client(), side) for number, side in enumerate(sides)]
+        every = [(first if number == 0 else client(), side) for number, side in enumerate(sides)]
         read = settings.clients[name].statistics
         watched = statistics.Watched(client(), read.every) if read is not None else None
         has_leads = any(pipe.kind == "leads" for pipe in first.pipelines)
         audited = audits.Audited(client(), settings.clients[name].audit_or_default) if has_leads else None
         threads = settings.clients[name].limits.threads
-        return Opened(name, streams, watched, audited, threads, stack.pop_all().close)
+        return Opened(name, every, watched, audited, threads, stack.pop_all().close)
 
 
 def register(engine: Engine, found: Iterable[parts.Client]) -> None:
-    """Bind the clients to the store; raise UserError with the problems of all."""
+    """Bind the clients to the store; raise UserError with the problems of all, then none was bound anew."""
     problems: list[errors.Problem] = []
-    for client in {one.name: one for one in found}.values():
+    clients = {one.name: one for one in found}.values()
+    for client in clients:
         try:
-            engine.register(client)
+            streams.bound(engine.db, client.name, client.identity)
         except errors.UserError as error:
             problems += error.problems
     if problems:
         raise errors.UserError(problems)
+    for client in clients:
+        engine.register(client)
