@@ -145,6 +145,8 @@ class Service:
         for number, job in enumerate(jobs):
             first_at = now + timedelta(seconds=number * step)
             self._schedule.add(job.name, self._body(job), every_seconds=job.every_seconds, first_at=first_at)
+        for group in groups:
+            self._engine.begins(group.name)
         self._new += [group for group in groups if group.jobs]
         self._read_again()
         for group in groups:

@@ -51,6 +51,13 @@ class Engine:
         """Bind the client to this store; raise UserError if the store knows it as another."""
         streams.register(self.db, client.name, client.identity)
 
+    def begins(self, client: str) -> None:
+        """This client runs with another configuration from now on: whether both systems are still the ones that we know
+        is looked at as at the start of the program."""
+        for place in list(self._looked):  # other threads may add to it meanwhile
+            if place[0] == client:
+                self._looked.pop(place, None)
+
     def is_due(self, client: Client, side: model.Side) -> bool:
         """Whether the stream's next run is due by the store's knowledge (back-off, pauses, hooks)."""
         now = self.clock()
