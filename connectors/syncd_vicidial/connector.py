@@ -25,6 +25,7 @@ from syncd_vicidial import (
     dnc,
     examine,
     example,
+    having,
     lead_writing,
     listing,
     names,
@@ -76,6 +77,7 @@ class VicidialConnector:
         self._callbacks = callbacks.Callbacks(self._api, options)
         self._booked = callback_stream.CallbackStream(self._api, options, self._calls, self._leads)
         self._writer = lead_writing.Writer(self._api, options, self._leads, self._flags, self._words, self._custom)
+        self._having = having.Having(self._leads, self._flags, self._words, self._database, options.zone())
         self._statistics = Statistics(self._api, options, self.capabilities)
         self._listing = listing.Listing(self._leads, self._database)
         self._counting = counting.Counting(options, self._statistics)
@@ -103,6 +105,8 @@ class VicidialConnector:
                 flags_field=names.FLAGS_FIELD,
                 appointment=callbacks.NAMES,
                 works_on=("status", "user", "called_count", "last_local_call_time"),
+                person=("first_name", "last_name"),
+                places=("list_id", "status", names.HOPPER_FIELD),
                 keeps_out=bool(self._options.opt_out_lists),
             ),
             "calls": records.StreamSpec(
@@ -182,6 +186,14 @@ class VicidialConnector:
         """`find` for each, in order; up to 50 phones are looked up in one request."""
         self._only_leads(stream)
         return self._leads.find(keys)
+
+    def having(
+        self, stream: str, field: str, values: Collection[str], fields: Sequence[str]
+    ) -> Mapping[str, Sequence[records.Record]]:
+        """See `protocol.Adopts`. By phone VICIdial has an index; by key it reads its whole table of leads, once for 50
+        keys (500 in its database)."""
+        self._only_leads(stream)
+        return self._having.having(field, values, fields)
 
     def write(self, stream: str, changes: Sequence[records.Change]) -> Sequence[records.Outcome]:
         """Apply the changes to leads, several in flight; one outcome per change, in order."""

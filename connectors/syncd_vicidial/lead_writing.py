@@ -59,6 +59,8 @@ class Writer:
             return records.Outcome()
         if not re.fullmatch(r"[1-9]\d*", change.id or ""):
             raise errors.Rejected([errors.Problem("a lead's id is a number", "id", "drop the link of this record")])
+        if change.plants:
+            return self._plant(change.id or "", change.key)
         if change.kind == "update":
             return self._update(change, change.id or "")
         return self._remove(change.id or "", change.reason, numbers)
@@ -139,6 +141,11 @@ class Writer:
                 )
             ]
         )
+
+    def _plant(self, lead_id: str, key: records.SyncKey) -> records.Outcome:
+        """Key and marker into a lead that somebody else has made; nothing else of it changes."""
+        values = {KEY_FIELD: key.value} | ({MARKER_FIELD: key.marker} if key.marker is not None else {})
+        return self._send_update(lead_id, {name: self._words.update(name, value) for name, value in values.items()})
 
     def _update(self, change: records.Change, lead_id: str) -> records.Outcome:
         columns, rest = self._mapped.split(change)

@@ -90,6 +90,13 @@ class Leads:
         """All leads that have this number. Raises AuthFailed, RetryLater."""
         return self.get(self._search("phone_number", [phone]).get(phone, ()), fields)
 
+    def having(self, field: str, values: Iterable[str], fields: Sequence[str]) -> dict[str, list[records.Record]]:
+        """Value → the leads that hold just this in the column, a phone number or the key. Raises AuthFailed,
+        RetryLater."""
+        hits = {value: ids for value, ids in self._search(field, values).items() if ids}
+        leads = {one.id: one for one in self.get(list({one for ids in hits.values() for one in ids}), fields)}
+        return {value: [leads[one] for one in ids if one in leads] for value, ids in hits.items()}
+
     def screen(self, phone: str, phone_code: str) -> None:
         """Raise Screened if a do-not-call list has the number; update_lead itself never looks. Also raises AuthFailed,
         RetryLater, and Rejected where VICIdial takes the number for none."""

@@ -13,6 +13,7 @@ import cyclopts
 
 import syncd
 from syncd.cli import (
+    adopt,
     agent,
     alerts,
     altered,
@@ -71,6 +72,7 @@ for _group in (
     pause,
     backfill,
     audit,
+    adopt,
     agent,
     db,
     config,

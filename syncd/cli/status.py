@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import cyclopts
 
-from syncd.cli import output
+from syncd.cli import adopt, output
 from syncd.cli import session as sessions
 
 if TYPE_CHECKING:
@@ -56,10 +56,14 @@ def status(client: str | None = None, /, *, session: sessions.Given) -> int:
         configured = {(one.name, pipe.name): pipe for one in clients for pipe in one.pipelines}
         known = {one.name: _known(one) for one in clients}
         audited = {one.name: _audited(db, one.name) for one in clients}
+        adoptions = {one.name: {"adoption": adopt.shown(db, one.name)} for one in clients}
         if db.sqlite:
             process = db.holder()
             session.out.line(f"syncd runs as process {process}" if process else "no daemon runs")
-    shown = [_shown(one, configured, now) | {"known": known[one.name], **audited[one.name]} for one in found]
+    shown = [
+        _shown(one, configured, now) | {"known": known[one.name], **audited[one.name], **adoptions[one.name]}
+        for one in found
+    ]
     session.out.table(
         ("client", "stream", "state", "checkpoint", "lag", "last run", "next", "last error"),
         [_stream_row(one["client"], stream, now) for one in shown for stream in one["streams"]],
@@ -72,6 +76,8 @@ def status(client: str | None = None, /, *, session: sessions.Given) -> int:
     session.out.line()
     for one in shown:
         session.out.line(f"{one['client']}: {one['links']} leads in dialling, {one['removed']} taken out of it")
+        for line in adopt.lines(one["client"], one["adoption"]) if one["adoption"] else ():
+            session.out.line(f"  {line}")
         for stream in one["streams"]:
             if stream["interrupted"]:
                 session.out.line(

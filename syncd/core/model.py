@@ -14,7 +14,8 @@ from syncd.core import condition, mapping
 from syncd.sdk import records
 from syncd.sdk.protocol import Role
 
-Kind = Literal["leads", "calls", "dispositions", "edits", "dnc", "callbacks", "recordings"]
+Kind = Literal["leads", "calls", "dispositions", "edits", "dnc", "callbacks", "recordings", "adopt"]
+"""`adopt` is never configured: it gives leads that are there already their keys, see `engine.adopt`."""
 OnConflict = Literal["source", "target", "hold"]
 EditPolicy = Literal["crm", "dialer", "newest", "hold"]
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -177,7 +178,8 @@ class Known:
     base says. parent_gone: the parent is no longer there, so that nothing but its id tells whose the call is.
     waits_for: the CRM record whose create, possibly applied, carries the parent's key. phone_of: another
     CRM record that has this phone already. target: the target record as it is now, None where it is gone.
-    unclear: an intent of the parent's lead is in `sending`.
+    unclear: an intent of the parent's lead is in `sending`. adoption: what an adoption says of a record without a lead:
+    "skip" (an operator wants none), "undecided" (whether it has one already), "" (nothing).
     """
 
     link: Link | None = None
@@ -190,6 +192,7 @@ class Known:
     target: records.Record | None = None
     call: tuple[datetime, str, str] | None = None
     unclear: bool = False
+    adoption: Literal["", "skip", "undecided"] = ""
 
 
 NOTHING_KNOWN = Known()
@@ -224,6 +227,7 @@ class Plan:
     phone: claimed by this record from now on. frees_phone: what it had claimed is free for others.
     suppress: from now on nothing but a removal may go out for it.
     call: the newest call of the subject, (start, id, flags); `kept:sale` comes from an earlier call and outlasts it.
+    far_id: on `adopt`, the lead that gets the key.
     """
 
     record_id: str
@@ -244,6 +248,7 @@ class Plan:
     suppress: Literal["", "opt_out", "deleted"] = ""
     call: tuple[datetime, str, str] | None = None
     settles: Base = field(default_factory=dict)  # base once it is applied, where `fields` alone do not tell it
+    far_id: str = ""
     awaits: Awaited | None = None  # from now on, or still, its recording is to be found
     counted: bool = False  # only counted, not stored record by record: calls of leads that are not ours
 

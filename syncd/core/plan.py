@@ -19,6 +19,8 @@ HINTS = {
     "shared_phone": "decide which record keeps the number, or say `shared_phone: allow`",
     "missing": "gone on the far side; `syncd held retry` creates it anew, `syncd held drop` forgets it",
     "template": "correct the record or the `template`",
+    "adoption": "whether it has a lead already is not decided: `syncd adopt {client} --last --review FILE` writes it "
+    "down, `--apply FILE` carries out what you decide",
     "unknown_status": "nobody has said what this status of a call means; say it to the dialer's connector (VICIdial: "
     "`status_flags`), then `syncd held retry`",
 }
@@ -70,8 +72,9 @@ def lead(  # one return for each row of the decision table
         phone = "".join(mapped.fields.get(name) or "" for name in pipe.fields.phone_fields)
         if not phone and not link and not known.busy:
             return plan("skip", "no_phone")
-    if known.phone_of and pipe.shared_phone == "hold":
-        return plan("hold", "shared_phone", hint=f"{shared_with(known.phone_of)}: {HINTS['shared_phone']}")
+    if (kept := _kept_back(pipe, known)) is not None:
+        verdict, reason, hint = kept
+        return plan(verdict, reason, hint=hint)
     if link is None and not known.busy:
         created = plan("create", fields=mapped.fields, phone=phone, lane=Lane.CREATE)
         return created if pipe.start == "all" or record.modified is not None else plan("skip", "no_time")
@@ -85,6 +88,17 @@ def lead(  # one return for each row of the decision table
 def shared_with(crm_id: str) -> str:
     """How the hint of a record begins whose phone another one has."""
     return f"CRM record {crm_id} has this phone"
+
+
+def _kept_back(pipe: Pipeline, known: Known) -> tuple[model.Verdict, str, str] | None:
+    """Verdict, reason and hint of a record that is not planned any further, though nothing is wrong with it."""
+    if known.link is None and not known.busy and known.adoption == "skip":
+        return "skip", "adoption", ""
+    if known.link is None and not known.busy and known.adoption:
+        return "hold", "adoption", HINTS["adoption"].format(client=pipe.client)
+    if known.phone_of and pipe.shared_phone == "hold":
+        return "hold", "shared_phone", f"{shared_with(known.phone_of)}: {HINTS['shared_phone']}"
+    return None
 
 
 def held(stem: Plan, problems: Sequence[tuple[str, str]]) -> Plan:

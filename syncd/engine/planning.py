@@ -10,7 +10,7 @@ from syncd.core import diff, mapping, model, plan, recording
 from syncd.engine import editing, seeking
 from syncd.engine.parts import Context
 from syncd.sdk import records
-from syncd.store import known, staging
+from syncd.store import adoption, known, staging
 
 
 def fields_to_read(ctx: Context) -> tuple[str, ...]:
@@ -133,6 +133,7 @@ def _leads(
     name = ctx.client.name
     links = known.links_by_crm(ctx.db, name, pipe.source.stream, ids)
     busy = known.busy(ctx.db, name, str(pipe.target), ids)
+    adopted = adoption.standing(ctx.db, name, [one for one in ids if one not in links])
     mapped = [mapping.Mapped() if record.deleted or record.left else pipe.fields(record.fields) for record, _ in todo]
     claims = [_phone_digest(ctx, pipe, one) for one in mapped]
     holders = known.phone_holders(ctx.db, name, {claim for claim in claims if claim})
@@ -142,7 +143,10 @@ def _leads(
     for (record, raw), one, claim in zip(todo, mapped, claims, strict=True):
         holder = holders.get(claim, "") if claim else ""
         facts = model.Known(
-            link=links.get(record.id), busy=record.id in busy, phone_of=holder if holder != record.id else ""
+            link=links.get(record.id),
+            busy=record.id in busy,
+            phone_of=holder if holder != record.id else "",
+            adoption=adopted.get(record.id, ""),
         )
         decided = plan.lead(planned_as, record, facts, one, ctx.hashes, raw)
         if decided.frees_phone or decided.phone:

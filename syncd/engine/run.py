@@ -14,7 +14,7 @@ from syncd.core import model
 from syncd.engine import deliver, failure, guarding, pull, recover, sameness, seeking
 from syncd.engine.parts import Client, Clock, Context, Report
 from syncd.sdk import errors, fence
-from syncd.store import backfill, clocks, lease, recovery, streams
+from syncd.store import adoption, backfill, clocks, lease, recovery, streams
 from syncd.store import guarding as staged
 from syncd.store.database import Database
 
@@ -164,6 +164,7 @@ class Engine:
         with ctx.asking(ctx.side.role):
             complete = pull.pull(ctx)
         find_first = self.finds_first(ctx)
+        adopting = _is_adopting(ctx)
         failed: errors.SyncdError | None = None
         for pipe in ctx.pipes:
             if ctx.is_silent(pipe):
@@ -183,7 +184,8 @@ class Engine:
                 failed = failed or error  # the other pipelines may write elsewhere, or something urgent
                 continue
             first_load = complete and find_first and pipe.kind == "leads" and pipe.start == "all" and all_of_it
-            if first_load and not ctx.stopping() and staged.totals(ctx.run, pipe, ctx.hashes).creates == 0:
+            may_end = first_load and not adopting and not ctx.stopping()
+            if may_end and staged.totals(ctx.run, pipe, ctx.hashes).creates == 0:
                 streams.first_read_done(ctx.run, self.clock())
         if failed is not None:
             raise failed
@@ -229,6 +231,15 @@ class Engine:
                 recover.recover(ctx, pipe)
                 if pipe.kind == "leads":
                     recover.look_for_twins(ctx, pipe)
+
+
+def _is_adopting(ctx: Context) -> bool:
+    """Whether no lead is created for the client, which the report says."""
+    name = ctx.client.name
+    if not any(pipe.kind == "leads" for pipe in ctx.pipes) or not adoption.is_open(ctx.db, name):
+        return False
+    ctx.report.error = f"no lead is created before the adoption of leads is done: `syncd adopt {name}` goes on with it"
+    return True
 
 
 def run_all(engine: Engine, clients: Sequence[Client]) -> list[Report]:

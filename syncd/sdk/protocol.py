@@ -78,6 +78,18 @@ class FindsMany(Protocol):
 
 
 @runtime_checkable
+class Adopts(Protocol):
+    """Extra: its records may have been made by somebody else. They can be found without a key, and be given one: its
+    `write` takes a change that `plants`."""
+
+    def having(
+        self, stream: str, field: str, values: Collection[str], fields: Sequence[str]
+    ) -> Mapping[str, Sequence[Record]]:
+        """Value → all records that hold just this in `field`, one of the spec's `near` or its key field; values that
+        none has may be left out. Raises AuthFailed, RetryLater."""
+
+
+@runtime_checkable
 class ListsFields(Protocol):
     """Extra: knows the fields of a stream."""
 

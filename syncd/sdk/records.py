@@ -109,6 +109,8 @@ class Change:
     A removal for an opt-out from a stream that `keeps_out` has one field, "phones": numbers without their calling
     codes, separated by spaces, that must not be dialled from now on; its `id` is None where the person has no record.
     urgent: a do-not-call mark or a removal: it may use what a connector keeps in reserve of a budget.
+    plants: an update of a record that somebody else has made: `key`, which it does not carry yet, is planted in it, and
+    nothing else is changed. Only a connector that `Adopts` is asked for it.
     """
 
     kind: ChangeKind
@@ -117,6 +119,7 @@ class Change:
     fields: Fields = field(default_factory=dict)
     reason: str = ""
     urgent: bool = False
+    plants: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +153,8 @@ class StreamSpec:
     `appointment`: the fields of an appointment with the person, the first of them its time. They are written together;
     a time that turns blank takes the appointment back, though the mapping does not say `clear`.
     `works_on`: fields that the far side changes itself in the course of its work (a lead's status).
+    `person`: the fields that together are a person's name. `places`: fields that say where a record stands in the far
+    side's work; one that is adopted keeps what it has there.
     """
 
     readable: bool = True
@@ -170,6 +175,8 @@ class StreamSpec:
     keeps_out: bool = False  # a removal for an opt-out tells it numbers ("phones") to keep out, also without an id
     appointment: tuple[str, ...] = ()
     works_on: tuple[str, ...] = ()
+    person: tuple[str, ...] = ()
+    places: tuple[str, ...] = ()
     # Space-separated flags. The engine knows "dnc", "sale", "live" (still running), "hold" (nobody has said what the
     # status means, and the connector was told to wait for a person then) and, of leads, "removed" (taken out of
     # dialling by a change of that kind); the others are for conditions of mappings.

@@ -91,7 +91,7 @@ _SUPPRESSED = sa.select(tables.suppressed.c.crm_id).where(
 
 def suppressed(run: Run, pipe: model.Pipeline, subjects: Sequence[str]) -> set[str]:
     """Those subjects that nothing but a removal may go out for (opted out, deleted, erased)."""
-    if not subjects or pipe.target.role != "dialer":
+    if not subjects or pipe.target.role != "dialer" or pipe.kind == "adopt":
         return set()
     with run.db.read() as connection:
         parts = [{"client": run.client, "subjects": part} for part in known.slices(subjects)]
@@ -122,7 +122,30 @@ def not_blocked() -> tuple[sa.ColumnElement[bool], ...]:
         parent.c.crm_stream == "leads",
         parent.c.crm_id == _intent.c.waits_for,
     )
-    return ~in_flight, sa.or_(_intent.c.waits_for == "", parent_linked)
+    return ~in_flight, sa.or_(_intent.c.waits_for == "", parent_linked), ~_awaits_adoption()
+
+
+def _awaits_adoption() -> sa.ColumnElement[bool]:
+    """Whether an intent would make a lead of a record that may have one already, or is to have none: while a client's
+    leads are being adopted, nothing is created."""
+    adoption, record = tables.adoption, tables.adoption_record
+    going_on = sa.exists().where(adoption.c.client == _intent.c.client, adoption.c.state == "open")
+    undecided = sa.exists().where(
+        record.c.client == _intent.c.client,
+        record.c.crm_id == _intent.c.subject,
+        record.c.decision.in_(("", "adopt", "skip")),
+    )
+    lead = _link.alias("lead")
+    linked = sa.exists().where(
+        lead.c.client == _intent.c.client, lead.c.crm_stream == "leads", lead.c.crm_id == _intent.c.subject
+    )
+    return sa.and_(
+        _intent.c.target == "dialer.leads",
+        _intent.c.pipeline != "adopt",
+        _intent.c.kind != "remove",
+        sa.or_(going_on, undecided),
+        ~linked,
+    )
 
 
 def lawful() -> sa.ColumnElement[bool]:
@@ -259,6 +282,10 @@ def _change(
     """The change that a staged intent stands for now, or why there is none any more."""
     key = records.SyncKey(row.key, row.marker)
     urgent = row.lane == model.Lane.URGENT
+    if pipe.kind == "adopt":  # one who has opted out is adopted, too: else the lead could not be taken out of dialling
+        if link is not None or row.why == "tombstone":
+            return None, "linked meanwhile" if link is not None else row.why
+        return records.Change("update", key, row.far_id, {}, plants=bool(body)), ""
     if row.kind == "remove":
         if row.reason == "twin":
             return records.Change("remove", key, row.far_id, reason="twin", urgent=True), ""

@@ -211,7 +211,9 @@ def _applied(settler: _Settler, done: Sequence[Settlement]) -> set[int]:
             )
             # a create that was sent more than once may still surface a second time: look again later
             again = one.claimed.attempts > 0 and pipe.target.role == "dialer"
-            if wholly:
+            if wholly and change.kind == "update":
+                settler.settled(one, "adopted", notes)
+            elif wholly:
                 settler.settled(one, "created", notes, settler.now + settler.lag if again else None)
         if one.altered:
             run.count(f"{pipe.name}.altered")
@@ -248,7 +250,7 @@ def _taken(side: Role) -> sa.Select[Any]:
 
 def _dialer_ids_taken(settler: _Settler, done: Sequence[Settlement]) -> set[str]:
     """Ids of far records that another link holds already."""
-    ids = [one.outcome.id or "" for one in done if one.claimed.change.kind == "create" and one.claimed.link is None]
+    ids = [one.outcome.id or "" for one in done if one.claimed.change.kind != "remove" and one.claimed.link is None]
     side = settler.pipe.target.role
     stream = settler.dialer_stream if side == "dialer" else settler.crm_stream
     taken: set[str] = {far_id for far_id in ids if ids.count(far_id) > 1} if len(set(ids)) < len(ids) else set()

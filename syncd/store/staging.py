@@ -225,6 +225,7 @@ class _Stager:
             "waits_for": plan.waits_for,
             "reason": plan.reason,
             "hint": plan.hint,
+            "far_id": plan.far_id or None,
         }
 
     def _end(self, intent_id: int, result: str, detail: str) -> None:

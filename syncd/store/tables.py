@@ -337,6 +337,42 @@ backfill_record = sa.Table(
     sa.Index(None, "backfill_id", "state", "line"),
 )
 
+adoption = sa.Table(  # of leads that were in the dialer before syncd; one a client
+    "adoption",
+    metadata,
+    sa.Column("client", sa.Text, primary_key=True),
+    sa.Column("state", sa.Text, nullable=False),  # open: nothing is created meanwhile
+    sa.Column("position_at", Instant),  # of the CRM's stream; NULL: nothing has been read
+    sa.Column("until_at", Instant, nullable=False),
+    sa.Column("read_to_end", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("options", sa.Text, nullable=False, server_default="{}"),  # JSON of engine.adopting.Options
+    sa.Column("counts", sa.Text, nullable=False, server_default="{}"),
+    sa.Column("error", sa.Text, nullable=False, server_default=""),
+    sa.Column("created_by", sa.Text, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("ended_at", Instant),
+    sa.CheckConstraint("state IN ('open', 'done', 'cancelled')", name="state"),
+)
+
+adoption_record = sa.Table(  # CRM records of which a person must say, or has said, which lead is theirs
+    "adoption_record",
+    metadata,
+    sa.Column("client", sa.Text, primary_key=True),
+    sa.Column("crm_id", sa.Text, primary_key=True),
+    sa.Column("phone", sa.Text, nullable=False, server_default=""),  # digest
+    sa.Column("leads", sa.Text, nullable=False, server_default="[]"),  # JSON of the leads that it may be
+    sa.Column("lead_id", sa.Text, nullable=False, server_default=""),  # the one proposed, decided or adopted
+    sa.Column("reason", sa.Text, nullable=False, server_default=""),
+    sa.Column("decision", sa.Text, nullable=False, server_default=""),  # "": nobody has decided
+    sa.Column("todo", sa.Integer, nullable=False, server_default="0"),  # 1: the decision is to be carried out
+    sa.Column("was", sa.Text, nullable=False, server_default="{}"),  # JSON of what stood where key and marker are now
+    sa.Column("at", Instant, nullable=False),
+    sa.CheckConstraint("decision IN ('', 'adopt', 'adopted', 'create', 'skip')", name="decision"),
+    sa.Index(None, "client", "decision", "crm_id"),
+    sa.Index(None, "client", "phone"),
+    sa.Index(None, "client", "lead_id"),
+)
+
 memo = sa.Table(
     "memo",
     metadata,
