@@ -33,6 +33,8 @@ from bench import crm, crm_sql, dialer
 from syncd.config import load
 from syncd.core import model
 from syncd.daemon import logs, setup
+from syncd.engine import adopt as adopting
+from syncd.engine import adopt_look
 from syncd.engine.run import Engine
 from syncd.sdk import protocol, records
 from syncd.store import upgrade
@@ -264,6 +266,27 @@ def loop(place: Place, *, leads: int) -> dict[str, Any]:
         return {"result": "ok", "counts": {"sent": sent}}
 
     return measured(run)
+
+
+def adopt(place: Place) -> dict[str, Any]:
+    """Adopt the leads that are in the dialer already, by key and by name."""
+    settings = load.load(place.config)
+    logs.configure(shape="console", level="error")
+    url = settings.store.get_secret_value()
+    with closing(Database(url)) as db, setup.clients(settings) as (client,):
+        upgrade.upgrade(db, now=datetime.now(UTC))
+        engine = Engine(db)
+        setup.register(engine, [client])
+
+        def run() -> dict[str, Any]:
+            report = adopting.run(engine, client, adopt_look.Options(names=True), by="bench")
+            return {"result": report.result, "why": report.error, "counts": report.counts}
+
+        found = measured(run)
+        with db.read() as connection:
+            links = connection.execute(sa.text("SELECT count(*) FROM link")).scalar_one()
+        size = 0 if db.path is None else db.path.stat().st_size
+    return {**found, "links": links, "peak_kib": memory_kib()["peak"], "store_mb": round(size / 2**20, 1)}
 
 
 def in_a_process(what: Callable[..., dict[str, Any]], place: Place, log: Path, **how: Any) -> dict[str, Any]:
