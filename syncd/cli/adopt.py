@@ -28,6 +28,7 @@ OWNER = ":adopt"
 _COUNTS = (
     ("read", "CRM records read"),
     ("key", "by key"),
+    ("review.name", "by phone and name"),
     ("linked", "with a lead already"),
     ("decided", "decided before"),
     ("new", "without any lead"),
@@ -229,7 +230,7 @@ def _line(counts: Any) -> str:
     said += [
         f"{number} to review ({name.removeprefix('review.')})"
         for name, number in counts.items()
-        if name.startswith("review.")
+        if name.startswith("review.") and name != "review.name"
     ]
     said += [
         f"{number} left out ({name.removeprefix('skip.')})"

@@ -107,7 +107,7 @@ def _told(client: parts.Client, leads: model.Pipeline, found: Sequence[Row], *, 
             lead_names = "; ".join(
                 f"{lead}: {_name(spec.person, named[lead].fields)}" for lead in row.leads if lead in named
             )
-            line += [_name(spec.person, person), lead_names]
+            line += [_safe(_name(spec.person, person), "+-"), _safe(lead_names, "+-")]
         told.append([*map(_safe, line), ""])
     return told
 
@@ -116,9 +116,9 @@ def _name(person: Sequence[str], fields: Mapping[str, str | None]) -> str:
     return " ".join(value for name in person if (value := fields.get(name)))
 
 
-def _safe(cell: str) -> str:
-    """A cell that no spreadsheet takes for a formula. Ids are digits, letters, - and _ but for a CRM's own."""
-    return f"'{cell}" if cell[:1] in ("=", "@", "\t", "\r") else cell
+def _safe(cell: str, more: str = "") -> str:
+    """A cell that no spreadsheet takes for a formula, as one may that begins with one of these, or of `more`."""
+    return f"'{cell}" if cell[:1] and cell[:1] in "=@\t\r" + more else cell
 
 
 def read(path: Path) -> list[Decision]:

@@ -117,7 +117,8 @@ class Judge:
         self, wanted: records.Fields, stored: records.Fields, leads: Sequence[records.Record], taken: Collection[str]
     ) -> Judged:
         """Look among the leads with the record's phone, none of which carries its key."""
-        free = [one for one in leads if one.id not in taken and not self._is_foreign(one) and not self.is_ours(one)]
+        leads = [one for one in leads if not self._is_foreign(one)]
+        free = [one for one in leads if one.id not in taken and not self.is_ours(one)]
         if not free:
             return Judged("review", leads=tuple(lead.id for lead in leads), reason="taken") if leads else Judged("none")
         ids = tuple(lead.id for lead in free)

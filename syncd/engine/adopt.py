@@ -155,10 +155,14 @@ class _Worker:
         sure = [one for one in looked if one.judged.verdict == "key"]
         rows = [self._row(one) for one in looked if one.judged.verdict == "review"]
         self._stage(sure, rows, decided={})
-        new = [one.record.id for one in looked if one.judged.verdict == "none"]
-        adoption.forget(self.ctx.run, adoption.rows(self.ctx.db, self.turn.client, new))
-        self._deliver()
+        self._forget(page, {one.record.id for one in looked if one.judged.verdict != "none"})
+        self._deliver([one.record.id for one in sure])
         self._plan(page)
+
+    def _forget(self, page: Sequence[records.Record], judged: Collection[str]) -> None:
+        """What was to be decided of records that are gone, or for which no lead is found any more."""
+        rows = adoption.rows(self.ctx.db, self.turn.client, [one.id for one in page if one.id not in judged])
+        adoption.forget(self.ctx.run, [row.crm_id for row in rows.values() if not row.decision])
 
     def _row(self, one: Looked) -> adoption.Row:
         lead = one.judged.lead
@@ -201,11 +205,12 @@ class _Worker:
         )
         return plan, was
 
-    def _deliver(self) -> None:
+    def _deliver(self, ids: Collection[str]) -> None:
+        """Send what is staged; `ids`: the records that may have got their lead by now."""
         with self.ctx.asking("dialer", self.leads.name):
             deliver.deliver(self.ctx, self.pipe, find_first=False)
         self.turn.counts["review.refused"] += adoption.to_review(self.ctx.run, self.ctx.clock())
-        adoption.settle(self.ctx.run)
+        adoption.settle(self.ctx.run, ids)
 
     def _plan(
         self, page: Sequence[records.Record], *, always: Collection[str] = (), also: Sequence[adoption.Row] = ()
@@ -270,7 +275,7 @@ class _Worker:
             sure.append(Looked(page[crm_id], judged, mapped.fields, stored, rows[crm_id].phone))
         self.turn.counts["review.lead_gone"] += len(gone)
         self._stage(sure, gone, decided=rows)
-        self._deliver()
+        self._deliver(page)
         links = known.links_by_crm(ctx.db, self.turn.client, stream, list(page))
         now_rows = adoption.rows(ctx.db, self.turn.client, list(page))
         done = [
@@ -286,11 +291,11 @@ class _Worker:
     def _finish(self) -> bool:
         """Wait for what is on its way, then end the adoption."""
         ctx = self.ctx
-        while adoption.pending(ctx.db, self.turn.client):
+        while waiting := adoption.pending(ctx.db, self.turn.client):
             if ctx.stopping():
                 return False
             self._recover()
-            self._deliver()
+            self._deliver(waiting)
             due = recovery.next_look(ctx.run, self.pipe, ctx.find_lag(self.pipe))
             if due is None or due <= ctx.clock() + timedelta(seconds=WAIT_SECONDS):
                 continue
@@ -299,6 +304,7 @@ class _Worker:
                 pass
         if not self._carry_out():
             return False
+        adoption.settle(ctx.run, None)  # a crash may have come between a link and this
         row = adoption.one(ctx.db, self.turn.client)
         if row is not None and row.state == "open" and row.read_to_end:
             adoption.put(ctx.run, state="done", ended_at=ctx.clock(), error="")

@@ -226,10 +226,14 @@ def forget(run: Run, ids: Collection[str]) -> None:
             )
 
 
-_PENDING = sa.select(_intent.c.subject, _intent.c.far_id).where(
-    _intent.c.client == sa.bindparam("client"),
-    _intent.c.pipeline == PIPELINE,
-    _intent.c.state.in_(("staged", "sending")),
+# one state each: a partial index serves no list of states
+_PENDING = sa.union_all(
+    *(
+        sa.select(_intent.c.subject, _intent.c.far_id).where(
+            _intent.c.client == sa.bindparam("client"), _intent.c.pipeline == PIPELINE, _intent.c.state == state
+        )
+        for state in ("staged", "sending")
+    )
 )
 
 
@@ -259,7 +263,12 @@ def propose(run: Run, *, adopt: bool) -> None:
 
 def to_review(run: Run, now: datetime) -> int:
     """What the dialer refused to adopt is a person's to decide; returns how many these are."""
-    held = (_intent.c.client == run.client, _intent.c.pipeline == PIPELINE, _intent.c.state == "held")
+    held = (
+        _intent.c.client == run.client,
+        _intent.c.target == "dialer.leads",
+        _intent.c.pipeline == PIPELINE,
+        _intent.c.state == "held",
+    )
     columns = (_intent.c.id, _intent.c.subject, _intent.c.far_id, _intent.c.reason)
     with run.db.read() as connection:
         found = connection.execute(sa.select(*columns).where(*held)).all()
@@ -279,14 +288,19 @@ def to_review(run: Run, now: datetime) -> int:
     return len(found)
 
 
-def settle(run: Run) -> None:
-    """Those decided rows whose record has its lead by now are adopted."""
+def settle(run: Run, ids: Collection[str] | None) -> None:
+    """Those of these records (None: of all) that were decided and have their lead by now are adopted."""
     linked = sa.exists().where(
         _link.c.client == _record.c.client, _link.c.crm_stream == "leads", _link.c.crm_id == _record.c.crm_id
     )
     ours = (_record.c.client == run.client, _record.c.decision == "adopt")
+    adopted = sa.update(_record).where(*ours, linked).values(decision="adopted")
     with run.write("adopt") as connection:
-        connection.execute(sa.update(_record).where(*ours, linked).values(decision="adopted"))
+        if ids is None:
+            connection.execute(adopted)
+            return
+        for part in known.slices(ids):
+            connection.execute(adopted.where(among(_record.c.crm_id, "ids")), {"ids": part})
 
 
 def tally(db: Database, client: str) -> dict[str, dict[str, int]]:
