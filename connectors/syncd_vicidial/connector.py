@@ -77,7 +77,7 @@ class VicidialConnector:
         self._callbacks = callbacks.Callbacks(self._api, options)
         self._booked = callback_stream.CallbackStream(self._api, options, self._calls, self._leads)
         self._writer = lead_writing.Writer(self._api, options, self._leads, self._flags, self._words, self._custom)
-        self._having = having.Having(self._leads, self._flags, self._words, self._database, options.zone())
+        self._having = having.Having(self._leads, self._database)
         self._statistics = Statistics(self._api, options, self.capabilities)
         self._listing = listing.Listing(self._leads, self._database)
         self._counting = counting.Counting(options, self._statistics)

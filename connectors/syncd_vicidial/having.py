@@ -6,12 +6,11 @@ The API names the leads of 50 numbers in one request, but tells of each lead in 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from zoneinfo import ZoneInfo
 
 import structlog
 
 from syncd.sdk import errors, records
-from syncd_vicidial import all_info, custom, flags, text
+from syncd_vicidial import all_info, custom
 from syncd_vicidial.database import Database
 from syncd_vicidial.leads import Leads
 from syncd_vicidial.names import FLAGS_FIELD
@@ -23,14 +22,9 @@ _AT_ONCE = 500  # values in one statement
 class Having:
     """See `protocol.Adopts`."""
 
-    def __init__(
-        self, leads: Leads, meaning: flags.Flags, words: text.Words, database: Database | None, zone: ZoneInfo | None
-    ) -> None:
+    def __init__(self, leads: Leads, database: Database | None) -> None:
         self._leads = leads
-        self._flags = meaning
-        self._words = words
         self._database = database
-        self._zone = zone
         self._readable: dict[tuple[str, ...], bool] = {}
 
     def having(self, field: str, values: Collection[str], fields: Sequence[str]) -> dict[str, list[records.Record]]:
@@ -72,16 +66,11 @@ class Having:
             return []
         marks = ", ".join(["%s"] * len(values))
         statement = f"SELECT lead_id, {', '.join(columns)} FROM vicidial_list WHERE {field} IN ({marks})"  # noqa: S608 – our own names
-        wanted, asked = frozenset(fields), frozenset(values)
+        asked = frozenset(values)
         found = []
         for lead_id, *row in self._database.rows(statement, values):
             told = {name: value or "" for name, value in zip(columns, row, strict=True)}
             if told[field] not in asked:  # the database takes upper case for lower, and drops blanks at the end
                 continue
-            read: dict[str, str | None] = {
-                name: self._words.read(name, value, self._zone) for name, value in told.items() if name in wanted
-            }
-            if FLAGS_FIELD in wanted:
-                read[FLAGS_FIELD] = self._flags.of_lead(told["status"])
-            found.append((records.Record(lead_id or "", read), told[field]))
+            found.append((records.Record(lead_id or "", self._leads.readable(told, fields)), told[field]))
         return found

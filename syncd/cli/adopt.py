@@ -176,7 +176,7 @@ def _there(db: Database, client: str) -> None:
 
 def _work(db: Database, client: parts.Client, options: Options, out: output.Output, *, apply_only: bool) -> str:
     """Do the work; return why it stopped before the end, "" if it did not."""
-    from syncd.cli import backfill
+    from syncd.cli import alone
     from syncd.core import policy
     from syncd.daemon import logs, setup
     from syncd.engine import adopt as engine_adopt
@@ -188,7 +188,7 @@ def _work(db: Database, client: parts.Client, options: Options, out: output.Outp
     engine.stopping = _Progress(db, client.name, out).watching(stop)
     tries, why, began = 0, "", time.monotonic()
     while not stop():
-        report = engine_adopt.run(engine, client, options, by=backfill.who(), apply_only=apply_only)
+        report = engine_adopt.run(engine, client, options, by=alone.who(), apply_only=apply_only)
         why = report.error
         if report.result == "ok":
             return ""

@@ -26,6 +26,7 @@ _REASONS = {
     "shared_phone": "another CRM record has this phone",
     "phone": "a phone that cannot be dialled",
     "unmapped": "a value that is not in the mapping's table",
+    "adoption": "the adoption of leads has given it none",
     "removed": "its lead is out of dialling",
     "dnc": "on the do-not-call list",
     "campaign_dnc": "on the campaign's do-not-call list",
@@ -48,6 +49,7 @@ _STEPS = {
     "held": "held: {reason}",
     "sending": "sent: {verb}",
     "created": "{what} created{detail}",
+    "adopted": "linked to a {what} that was there already{detail}",
     "updated": "{what} updated{detail}",
     "removed": "{what} taken out of dialling: {reason}",
     "screened": "not made: {reason}",
@@ -102,7 +104,7 @@ def _of_record(known: story.Story) -> Iterator[Entry]:
         yield from of_intent(one, "", lead)
     yield from _decisions(known.decisions, "")
     steps = {step.step for one in known.intents if one.target == "dialer.leads" for step in one.steps}
-    if known.link is not None and known.linked_at is not None and not steps & {"created", "found"}:
+    if known.link is not None and known.linked_at is not None and not steps & {"created", "found", "adopted"}:
         yield Entry(known.linked_at, "leads", "linked", f"linked to lead {known.link.dialer_id}")
     if known.suppressed and known.suppressed_at is not None:
         said = f"from here on nothing but a removal goes out for it: {reason(known.suppressed)}"

@@ -11,7 +11,8 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import timedelta
 
@@ -19,7 +20,8 @@ import structlog
 
 from syncd.core import adopt, model
 from syncd.engine import adopt_look, deliver, failure, planning, recover
-from syncd.engine.adopt_look import LEADS, Looked, Options, Turn, paced
+from syncd.engine.adopt_look import LEADS, Looked, Options, Turn
+from syncd.engine.audit_turn import paced
 from syncd.engine.parts import Client, Context, Report
 from syncd.engine.preview import Unleased, explained
 from syncd.engine.run import Engine
@@ -50,7 +52,7 @@ def dry_run(engine: Engine, client: Client, options: Options) -> Counter[str]:
         engine.db, client, leads.source, [leads], run, engine.clock, engine.db.hashes(), report, engine.stopping
     )
     turn, shared = Turn(ctx, leads, options), adopt_look.Shared()
-    with explained(client.name, leads.source), paced(options.rate, engine.stopping):
+    with explained(client.name, leads.source), _paced(options, engine.stopping):
         until = client.crm.clock()
         for page in client.crm.pull(leads.source.stream, None, until, turn.crm_fields):
             for part in _parts(page.records):
@@ -75,7 +77,7 @@ def run(engine: Engine, client: Client, options: Options, *, by: str, apply_only
 
     def body(ctx: Context) -> None:
         worker = _Worker(Turn(ctx, leads, options))
-        with paced(options.rate, ctx.stopping):
+        with _paced(options, ctx.stopping):
             done = worker.work(by, apply_only=apply_only)
         report.result = "ok" if done else "stopped"
         now = ctx.clock()
@@ -86,6 +88,10 @@ def run(engine: Engine, client: Client, options: Options, *, by: str, apply_only
         adoption.note(engine.db, client.name, ctx.report.error)
 
     return engine.run_alone(client, leads.source, [leads], report, body, failed)
+
+
+def _paced(options: Options, stopping: Callable[[], bool]) -> AbstractContextManager[None]:
+    return nullcontext() if options.rate is None else paced(options.rate, stopping)
 
 
 def _parts(page: Sequence[records.Record]) -> list[Sequence[records.Record]]:

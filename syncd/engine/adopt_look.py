@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from syncd.core import adopt, mapping, model
 from syncd.engine import planning
 from syncd.engine.parts import Context
-from syncd.sdk import errors, fence, protocol, records
+from syncd.sdk import errors, protocol, records
 from syncd.store import adoption, known
 
 LEADS = "leads"
@@ -126,7 +123,9 @@ class Turn:
         out, consent = self.leads.opt_out, self.leads.consent
         if record.deleted:
             return False
-        return (out is not None and out(record.fields)) or (consent is not None and not consent(record.fields))
+        if out is not None and (out(record.fields) or out.unclear(record.fields)):
+            return True
+        return consent is not None and not consent(record.fields)
 
     def _judged(self, todo: Sequence[_Mapped], on_their_way: set[str]) -> list[Looked]:
         code, number = self.spec.phone or ("", "")
@@ -231,27 +230,3 @@ class Shared:
         self.names[one.phone] = False
         counts["review.name"] -= again
         counts["review.shared_phone"] += again
-
-
-@contextmanager
-def paced(rate: float | None, stopping: Callable[[], bool]) -> Iterator[None]:
-    """Let at most `rate` requests a second begin, whichever far system they go to; what stands before them already is
-    asked after the wait."""
-    if rate is None:
-        yield
-        return
-    check, lock = fence.current(), threading.Lock()
-    next_at = time.monotonic()
-
-    def wait(timeout_seconds: float) -> None:
-        nonlocal next_at
-        with lock:  # a connector may use several threads inside a call
-            pause = next_at - time.monotonic()
-            if pause > 0:
-                time.sleep(pause)
-            next_at = max(next_at, time.monotonic()) + 1.0 / rate
-        stopping()  # a sign of life; whoever stops does so between two pages
-        check(timeout_seconds)
-
-    with fence.held(wait):
-        yield

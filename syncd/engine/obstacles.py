@@ -19,6 +19,10 @@ _REASONS: Mapping[str, tuple[str, str]] = {
     "left": ("it is outside of what `leads` selects (`where`)", "change the record in the CRM, or `where`"),
     "where": ("it is outside of what `leads` selects (`where`)", "change the record in the CRM, or `where`"),
     "no_phone": ("it has no phone", "enter one in the CRM"),
+    "adoption": (
+        "an operator decided in the adoption of leads that it gets none",
+        "`syncd adopt {client} --apply FILE` with `create` as its decision takes that back",
+    ),
     "no_time": (
         "the CRM does not say when it was changed, so that it may be as old as the CRM",
         "`syncd backfill {client} leads --ids FILE` dials whom you name, or say `start: all`",
