@@ -260,7 +260,8 @@ class _Worker:
             with ctx.asking("crm"):
                 found = ctx.client.crm.get(stream, ids[start : start + size], self.turn.crm_fields)
             page.update((record.id, record) for record in found if not record.deleted)
-        adoption.forget(ctx.run, [crm_id for crm_id in rows if crm_id not in page])
+        away = [row for crm_id, row in rows.items() if crm_id not in page]
+        adoption.forget(ctx.run, [row.crm_id for row in away if row.decision != "skip"])
         links = known.links_by_crm(ctx.db, self.turn.client, stream, list(page))
         wanted = {
             crm_id: rows[crm_id].lead_id for crm_id in page if rows[crm_id].decision == "adopt" and crm_id not in links
@@ -269,7 +270,8 @@ class _Worker:
             there = ctx.client.dialer.get(LEADS, list(wanted.values()), self.turn.lead_fields) if wanted else []
         leads = {lead.id: lead for lead in there if not lead.deleted}
         taken = known.links_by_dialer(ctx.db, self.turn.client, LEADS, list(leads))
-        sure, gone = [], []
+        # whoever comes back to the CRM gets no lead either, once an operator has said so
+        sure, gone = [], [replace(row, todo=False) for row in away if row.decision == "skip"]
         for crm_id, lead_id in wanted.items():
             lead = leads.get(lead_id)
             if lead is None or lead_id in taken:
@@ -279,7 +281,6 @@ class _Worker:
             stored = ctx.stored(self.leads, mapped.fields)
             judged = adopt.Judged("key", lead, (lead_id,))
             sure.append(Looked(page[crm_id], judged, mapped.fields, stored, rows[crm_id].phone))
-        self.turn.counts["review.lead_gone"] += len(gone)
         self._stage(sure, gone, decided=rows)
         self._deliver(page)
         links = known.links_by_crm(ctx.db, self.turn.client, stream, list(page))

@@ -292,3 +292,38 @@ def test_who_is_left_out_and_what_a_wrong_call_says(shop: shops.Shop) -> None:
     paused = shop.syncd("adopt", "acme")
     assert paused.code == 2
     assert "`syncd resume acme leads`" in paused.err
+
+
+def test_with_start_now_what_changes_since_the_adoption_began_counts(shop: shops.Shop) -> None:
+    centre.opened(shop, f"sqlite:///{shop.store}", start="now")
+    centre.person(shop, 1, "7275550001", "Ann", "Lee")
+    lead = centre.lead(shop, "7275550001", "Ann", "Lee", "1")
+    centre.person(shop, 2, "7275550002", "Bob", "Ray")
+    assert shop.syncd("adopt", "acme").code == 0
+    shop.crm("UPDATE people SET last_name = 'Lee-Roe' WHERE id = 1")
+    centre.person(shop, 3, "7275550003", "Cat", "Fox")
+    before = set(centre.leads(shop))
+    assert shop.syncd("run", "--once").code == 0
+    [new] = set(centre.leads(shop)) - before
+    assert centre.leads(shop)[new].first_name == "Cat"
+    assert centre.leads(shop)[lead].last_name == "Lee-Roe"
+
+
+def test_an_adoption_that_is_cancelled_holds_nothing_up_any_more(shop: shops.Shop) -> None:
+    centre.opened(shop, f"sqlite:///{shop.store}")
+    for number in (1, 2):
+        centre.person(shop, number, f"727555000{number}", "Ann", "Lee")
+    centre.lead(shop, "7275550002", "Bea", "Lee")
+    right = shop.config.read_text("utf-8")
+    shop.config.write_text(right.replace("password: '1234'", "password: wrong"), encoding="utf-8")
+    failed = shop.syncd("adopt", "acme")
+    assert failed.code == 2
+    assert "`syncd adopt acme` goes on where it was" in failed.err
+    shop.config.write_text(right, encoding="utf-8")
+    assert shop.syncd("resume", "acme").code == 0
+    before = len(centre.leads(shop))
+    assert shop.syncd("run", "--once").code == 0
+    assert len(centre.leads(shop)) == before
+    assert shop.syncd("adopt", "acme", "--cancel", "--json").json()["state"] == "cancelled"
+    assert shop.syncd("run", "--once").code == 0
+    assert len(centre.leads(shop)) == before + 2, "whom nobody has looked at is created"
