@@ -40,6 +40,7 @@ class Writer:
         self._callbacks = callbacks.Callbacks(api, options)
         self._words = words
         self._custom = fields
+        self._keys_stay = False  # seen once: a key that was planted is there
         self._mapped = mapped.Mapped(options, fields)
         self._beside = custom_writing.CustomWriting(options, leads, self._mapped, fields, self._sent_update)
 
@@ -145,7 +146,15 @@ class Writer:
     def _plant(self, lead_id: str, key: records.SyncKey) -> records.Outcome:
         """Key and marker into a lead that somebody else has made; nothing else of it changes."""
         values = {KEY_FIELD: key.value} | ({MARKER_FIELD: key.marker} if key.marker is not None else {})
-        return self._send_update(lead_id, {name: self._words.update(name, value) for name, value in values.items()})
+        outcome = self._send_update(lead_id, {name: self._words.update(name, value) for name, value in values.items()})
+        if not self._keys_stay:  # no recording shows update_lead changing the key of a lead that is named by its id
+            lead = self._leads.one(lead_id, frozenset({KEY_FIELD, MARKER_FIELD}))
+            if lead is None or not carries(lead, key):
+                what = "update_lead says that the lead is updated, but it has not taken the key"
+                fix = "look in VICIdial whether the API user may change vendor_lead_code and source_id"
+                raise errors.Rejected([errors.Problem(what, KEY_FIELD, fix)])
+            self._keys_stay = True
+        return outcome
 
     def _update(self, change: records.Change, lead_id: str) -> records.Outcome:
         columns, rest = self._mapped.split(change)

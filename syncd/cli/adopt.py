@@ -102,7 +102,7 @@ def adopt(
     from syncd.daemon import setup
     from syncd.engine import adopt as engine_adopt
     from syncd.engine.adopt_look import Options
-    from syncd.store import adoption, streams
+    from syncd.store import adoption, machine, streams
 
     options = Options(names, key_is, not no_key_search, rate)
     with session.store(settings) as db, setup.clients(settings, [client], db=db) as clients:
@@ -118,6 +118,7 @@ def adopt(
             adoption.cancel(db, client, datetime.now(UTC))
         elif not last:
             db.lock()
+            machine.check(db)
             if apply is not None:
                 new = adopt_review.checked(apply, db, client, decided)
                 session.out.line(f"{new} decisions of {apply} are stored")

@@ -19,7 +19,7 @@ from datetime import timedelta
 import structlog
 
 from syncd.core import adopt, model
-from syncd.engine import adopt_look, deliver, failure, planning, recover
+from syncd.engine import adopt_look, deliver, failure, planning, recover, sameness
 from syncd.engine.adopt_look import LEADS, Looked, Options, Turn
 from syncd.engine.audit_turn import paced
 from syncd.engine.parts import Client, Context, Report
@@ -116,6 +116,7 @@ class _Worker:
 
     def _recover(self) -> None:
         with self.ctx.asking("dialer", self.leads.name):
+            sameness.check_dialer(self.ctx, self.leads)
             recover.recover(self.ctx, self.pipe)
 
     # -- reading

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pytest
 
-from syncd.sdk import records
+from syncd.sdk import errors, records
 from syncd.simulators import vicidial
+from syncd_vicidial import all_info
 from tests.vicidial import site
 from tests.vicidial import tables as vicidial_tables
 
@@ -76,6 +77,31 @@ def test_the_database_tells_what_the_api_tells(sim: vicidial.Simulator, tables: 
     assert [one.fields["first_name"] for one in by_key["K1"]] == ["Ann"], "neither k1 nor K1 with a blank"
     assert asked(NOBODY, "phone_number", *PHONES, database=tables.options) == by_phone
     assert asked(NOBODY, "vendor_lead_code", "K1", "K2", database=tables.options) == by_key
+
+
+def test_a_key_is_planted_and_nothing_else_changes(sim: vicidial.Simulator) -> None:
+    with site.connected(sim.url) as connector:
+        found = connector.having("leads", "phone_number", [PHONES[0]], FIELDS)[PHONES[0]]
+        [bob] = [one for one in found if one.fields["first_name"] == "Bob"]
+        change = records.Change("update", site.key("K7"), bob.id, {}, plants=True)
+        [outcome] = connector.write("leads", [change])
+        assert (outcome.id, outcome.error) == (bob.id, None)
+        [after] = connector.get("leads", [bob.id], FIELDS)
+        assert after.fields == {**bob.fields, "vendor_lead_code": "K7", "source_id": site.MARKER}
+
+
+def test_a_server_that_does_not_take_the_key_is_noticed_at_the_first_lead() -> None:
+    def reply(form: Mapping[str, str]) -> site.Reply:
+        if form["function"] == "update_lead":
+            return 200, f"SUCCESS: update_lead LEAD HAS BEEN UPDATED - 6666|{form['lead_id']}|1|||\n"
+        columns = dict.fromkeys(all_info.COLUMNS, "") | {"lead_id": form["lead_id"], "list_id": "101", "rank": "0"}
+        columns |= {"called_count": "0", "entry_list_id": "0"}
+        return 200, "|".join(all_info.COLUMNS) + "\n" + "|".join(columns.values()) + "\n"
+
+    with site.answering(reply) as url, site.connected(url) as connector:
+        [outcome] = connector.write("leads", [records.Change("update", site.key(), "7", {}, plants=True)])
+    assert isinstance(outcome.error, errors.Rejected)
+    assert "it has not taken the key" in str(outcome.error)
 
 
 def test_without_the_grant_the_api_is_asked(
