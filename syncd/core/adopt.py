@@ -97,7 +97,7 @@ class Judge:
         that belong to other records. `cut`: its id in the site's spelling as the dialer keeps it. `phones`: its number
         as leads may have it."""
         key, spelled = self.key(record.id).value, self.spelled(record)
-        found = [lead for lead in leads if self._key(lead) in {key, cut} - {""} and not self._is_foreign(lead)]
+        found = [lead for lead in leads if self._key(lead) in {key, cut} - {""} and not self.is_foreign(lead)]
         if not found:
             return Judged("none")
         ids = tuple(lead.id for lead in found)
@@ -117,7 +117,7 @@ class Judge:
         self, wanted: records.Fields, stored: records.Fields, leads: Sequence[records.Record], taken: Collection[str]
     ) -> Judged:
         """Look among the leads with the record's phone, none of which carries its key."""
-        leads = [one for one in leads if not self._is_foreign(one)]
+        leads = [one for one in leads if not self.is_foreign(one)]
         free = [one for one in leads if one.id not in taken and not self.is_ours(one)]
         if not free:
             return Judged("review", leads=tuple(lead.id for lead in leads), reason="taken") if leads else Judged("none")
@@ -142,7 +142,8 @@ class Judge:
         """Whether syncd made this lead, for this client."""
         return self.marker is not None and self._marker(lead) == self.marker
 
-    def _is_foreign(self, lead: records.Record) -> bool:
+    def is_foreign(self, lead: records.Record) -> bool:
+        """Whether syncd made this lead for another client."""
         return self._marker(lead).startswith(MARKED) and not self.is_ours(lead)
 
     def to_plant(self, lead: records.Record, key: records.SyncKey) -> tuple[dict[str, str | None], dict[str, str]]:

@@ -14,7 +14,6 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from datetime import timedelta
 
 import structlog
 
@@ -117,6 +116,8 @@ class _Worker:
     def _recover(self) -> None:
         with self.ctx.asking("dialer", self.leads.name):
             sameness.check_dialer(self.ctx, self.leads)
+            if not self.leads.shadow:  # a create that may have been sent before is no lead of somebody else's
+                recover.recover(self.ctx, self.leads)
             recover.recover(self.ctx, self.pipe)
 
     # -- reading
@@ -270,14 +271,17 @@ class _Worker:
         with ctx.asking("dialer"):
             there = ctx.client.dialer.get(LEADS, list(wanted.values()), self.turn.lead_fields) if wanted else []
         leads = {lead.id: lead for lead in there if not lead.deleted}
-        taken = known.links_by_dialer(ctx.db, self.turn.client, LEADS, list(leads))
+        on_their_way = adoption.pending(ctx.db, self.turn.client)
+        taken = set(known.links_by_dialer(ctx.db, self.turn.client, LEADS, list(leads)))
+        taken |= {lead_id for crm_id, lead_id in on_their_way.items() if wanted.get(crm_id) != lead_id}
         # whoever comes back to the CRM gets no lead either, once an operator has said so
         sure, gone = [], [replace(row, todo=False) for row in away if row.decision == "skip"]
         for crm_id, lead_id in wanted.items():
             lead = leads.get(lead_id)
-            if lead is None or lead_id in taken:
+            if lead is None or lead_id in taken or self.turn.judge.is_foreign(lead):
                 gone.append(replace(rows[crm_id], decision="", todo=False, lead_id="", reason="lead_gone"))
                 continue
+            taken.add(lead_id)
             mapped = self.leads.fields(page[crm_id].fields)
             stored = ctx.stored(self.leads, mapped.fields)
             judged = adopt.Judged("key", lead, (lead_id,))
@@ -305,7 +309,7 @@ class _Worker:
             self._recover()
             self._deliver(waiting)
             due = recovery.next_look(ctx.run, self.pipe, ctx.find_lag(self.pipe))
-            if due is None or due <= ctx.clock() + timedelta(seconds=WAIT_SECONDS):
+            if due is not None and due <= ctx.clock():
                 continue
             time.sleep(WAIT_SECONDS)
             with ctx.run.write("adopt-wait"):  # the lease is ours still

@@ -93,12 +93,15 @@ class Turn:
         linked = known.links_by_crm(self.ctx.db, self.client, self.leads.source.stream, ids)
         decided = {one.crm_id for one in adoption.rows(self.ctx.db, self.client, ids).values() if one.decision}
         on_their_way = adoption.pending(self.ctx.db, self.client)
+        busy = known.busy(self.ctx.db, self.client, str(self.leads.target), ids)
         todo: list[_Mapped] = []
         for record in page:
             if record.id in linked:
                 self.counts["linked"] += 1
             elif record.id in decided or record.id in on_their_way:
                 self.counts["decided"] += 1
+            elif record.id in busy:  # whether its create was applied is not known yet
+                self.counts["skip.busy"] += 1
             elif why := self._beside(record):
                 self.counts[f"skip.{why}"] += 1
             else:

@@ -257,6 +257,24 @@ def test_what_went_wrong_on_the_way_is_decided_again(shop: shops.Shop) -> None:
     assert shop.syncd("adopt", "acme", "--json").json()["counts"] == {"read": 2, "linked": 1, "new": 1}
 
 
+def test_a_lead_is_one_records_whichever_file_gave_it_away_first(shop: shops.Shop) -> None:
+    centre.opened(shop, f"sqlite:///{shop.store}")
+    for number in (1, 2):
+        centre.person(shop, number, "7275550001", "Ann", "Lee")
+    lead = centre.lead(shop, "7275550001", "Bea", "Moe")
+    review = shop.folder / "review.csv"
+    assert shop.syncd("adopt", "acme", "--review", review).code == 1
+    both = centre.decided(review, {"1": f"adopt {lead}", "2": f"adopt {lead}"})
+    ran = shop.syncd("adopt", "acme", "--apply", both)
+    assert ran.code == 2
+    assert f"{both}:3: line 2 gives lead {lead} to another record" in ran.err
+    assert shop.syncd("adopt", "acme", "--apply", centre.decided(review, {"2": f"adopt {lead}"})).code == 1
+    late = shop.syncd("adopt", "acme", "--apply", centre.decided(review, {"1": f"adopt {lead}"}))
+    assert late.code == 2
+    assert f"lead {lead} belongs to CRM record 2" in late.err
+    assert shop.query("SELECT crm_id FROM link") == [("2",)]
+
+
 def test_shadow_shows_what_is_left_to_do_before_anything_is_sent(shop: shops.Shop) -> None:
     centre.opened(shop, f"sqlite:///{shop.store}", mode="shadow")
     centre.person(shop, 1, "7275550001", "Ann", "Lee")
