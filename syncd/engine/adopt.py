@@ -216,7 +216,7 @@ class _Worker:
     def _deliver(self, ids: Collection[str]) -> None:
         """Send what is staged; `ids`: the records that may have got their lead by now."""
         with self.ctx.asking("dialer", self.leads.name):
-            deliver.deliver(self.ctx, self.pipe, find_first=False)
+            deliver.deliver(self.ctx, self.pipe, find_first=False, bounds=deliver.Bounds())
         self.turn.counts["review.refused"] += adoption.to_review(self.ctx.run, self.ctx.clock())
         adoption.settle(self.ctx.run, ids)
 
@@ -308,7 +308,7 @@ class _Worker:
                 return False
             self._recover()
             self._deliver(waiting)
-            due = recovery.next_look(ctx.run, self.pipe, ctx.find_lag(self.pipe))
+            due = recovery.next_look(ctx.run, self.pipe, ctx.find_lag(self.pipe), model.Lane.BACKFILL)
             if due is not None and due <= ctx.clock():
                 continue
             time.sleep(WAIT_SECONDS)
