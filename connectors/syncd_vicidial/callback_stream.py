@@ -63,6 +63,10 @@ class CallbackStream:
         there = self._of({lead.id: lead.fields[KEY_FIELD] or "" for lead in leads})
         return [record for record in there if record.id in wanted]
 
+    def of_lead(self, lead_id: str) -> list[records.Record]:
+        """The callbacks of a lead, archived ones included. Raises AuthFailed, RetryLater, UserError."""
+        return self._of({lead_id: ""})
+
     def _of(self, keys: Mapping[str, str]) -> list[records.Record]:
         zone = self._options.zone()
         if zone is None:

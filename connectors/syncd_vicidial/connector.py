@@ -23,6 +23,7 @@ from syncd_vicidial import (
     dial_tables,
     dialling,
     dnc,
+    erasing,
     examine,
     example,
     having,
@@ -84,6 +85,7 @@ class VicidialConnector:
         self.agents = AgentApi(self._api, self._leads, options, self._flags)
         tables = dial_tables.Tables(self._database) if self._database is not None else None
         self._dialling = dialling.Dialling(self._api, options, self._leads, self._calls, tables)
+        self._erasing = erasing.Erasing(self._api, options, self._leads, self._booked, self._dialling, self._flags)
         self._recordings = recordings.Recordings(self._api, options, self.capabilities)
 
     @property
@@ -288,6 +290,18 @@ class VicidialConnector:
     def call_counts(self, day: protocol.CallDay) -> Mapping[str, Mapping[str, int]]:
         """What `call_status_stats` says of a day; the user needs level 9 and view_reports."""
         return self._counting.counts(day)
+
+    def events_of(self, lead_id: str) -> Sequence[str]:
+        """The ids of a lead's calls and callbacks. Raises AuthFailed, RetryLater, UserError."""
+        return self._erasing.events_of(lead_id)
+
+    def erase(self, lead_id: str, holding: records.Fields) -> None:
+        """Delete a lead with its callbacks and custom values; see `protocol.Erases`."""
+        self._erasing.erase(lead_id, holding)
+
+    def left_by_hand(self, lead_ids: Sequence[str]) -> Sequence[str]:
+        """What is left of deleted leads in VICIdial's tables and files."""
+        return self._erasing.left_by_hand(lead_ids)
 
     def agent_actions(self) -> Sequence[protocol.Action]:
         """The functions of the Agent API that `command_agent` knows."""

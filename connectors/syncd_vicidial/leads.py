@@ -97,6 +97,11 @@ class Leads:
         leads = {one.id: one for one in self.get(list({one for ids in hits.values() for one in ids}), fields)}
         return {value: [leads[one] for one in ids if one in leads] for value, ids in hits.items()}
 
+    def ids_having(self, name: str, value: str) -> tuple[str, ...]:
+        """The leads with this `phone_number` or key, those that nobody is shown as well. Raises AuthFailed,
+        RetryLater."""
+        return self._search(name, [value]).get(value, ())
+
     def screen(self, phone: str, phone_code: str) -> None:
         """Raise Screened if a do-not-call list has the number; update_lead itself never looks. Also raises AuthFailed,
         RetryLater, and Rejected where VICIdial takes the number for none."""

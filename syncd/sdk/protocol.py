@@ -346,6 +346,23 @@ class ExplainsDialling(Protocol):
         """How the ids of calls in the stream "calls" may begin that people call by this text; does no I/O."""
 
 
+@runtime_checkable
+class Erases(Protocol):
+    """Extra: a dialer that can delete leads, for people who want to be forgotten."""
+
+    def events_of(self, lead_id: str) -> Sequence[str]:
+        """The ids of the lead's calls and callbacks in their streams, as far as the far side tells. Raises AuthFailed,
+        RetryLater, UserError."""
+
+    def erase(self, lead_id: str, holding: Fields) -> None:
+        """Take a lead out of dialling, then delete it with all that goes with it; fine where it is gone. It must hold
+        these values still, else it is another one: Rejected. Raises AuthFailed, RetryLater (also while the lead is in a
+        call), Ambiguous (it may be deleted: to be called again)."""
+
+    def left_by_hand(self, lead_ids: Sequence[str]) -> Sequence[str]:
+        """What is left of erased leads, and how administrators get rid of it; sentences, without I/O."""
+
+
 @dataclass(frozen=True, slots=True)
 class Budget:
     """How many of a limited number of requests are used. `renewed_at`: when it begins anew; None: bit by bit, or nobody

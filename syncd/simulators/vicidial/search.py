@@ -46,7 +46,8 @@ def for_update(req: Request, list_id: str) -> list[rows.Lead]:
     lists, at_most = lists_to_search(req, list_id), limit(req, 1)
     found: list[rows.Lead] = []
     if by_id:
-        lead = req.world.leads.get(int(lead_id))
+        table = req.world.archived_leads if req.yes("archived_lead") else req.world.leads
+        lead = table.get(int(lead_id))
         found = newest_first([lead] if lead else [], lists, at_most)
     if by_vendor and not found:
         found = newest_first(req.world.leads_where("vendor_lead_code", vendor_lead_code), lists, at_most)

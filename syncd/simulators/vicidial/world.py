@@ -158,7 +158,10 @@ class World:
         return changed
 
     def delete_lead(self, lead: rows.Lead) -> None:
-        """Delete a lead; its hopper entry and calls stay, as on a real server."""
+        """Delete a lead, or one of the archive; its hopper entry and calls stay, as on a real server."""
+        if self.leads.get(lead.lead_id) is not lead:
+            del self.archived_leads[lead.lead_id]
+            return
         del self.leads[lead.lead_id]
         for name, index in self._by_column.items():
             index.discard(getattr(lead, name), lead.lead_id)
