@@ -110,7 +110,7 @@ class Erasing:
     def _found_by_search(self, lead_id: str, holding: Mapping[str, str | None]) -> None:
         """Raise Rejected unless a search by what the lead must hold finds it."""
         for name in _SEARCHED:
-            if (value := holding.get(name)) and lead_id in self._leads.having(name, value):
+            if (value := holding.get(name)) and lead_id in self._leads.ids_having(name, value):
                 return
         what = f"lead {lead_id} is in a list that is gone, so whose it is cannot be seen"
         raise errors.Rejected([errors.Problem(what, fix="make the list anew, or delete the lead in the database")])

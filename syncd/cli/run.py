@@ -52,7 +52,7 @@ def run(*, once: bool = False, client: list[str] | None = None, session: session
 
 def _once(settings: models.Settings, only: Sequence[str], given: sessions.Session) -> int:
     from syncd.daemon import setup, signals
-    from syncd.engine import reread
+    from syncd.engine import erasing, reread
     from syncd.engine.run import Engine
     from syncd.store import machine, streams
 
@@ -65,6 +65,7 @@ def _once(settings: models.Settings, only: Sequence[str], given: sessions.Sessio
         setup.register(engine, clients)
         for one in clients:
             reread.warn(db, one)
+            erasing.finish(engine, one)
         todo = [(client, side) for client in clients for side in client.sources()]
         reports = [engine.run_stream(client, side) for client, side in todo if not stop()]
         waiting = [

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import cyclopts
 
-from syncd.cli import adopt, output
+from syncd.cli import adopt, erase, output
 from syncd.cli import session as sessions
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def status(client: str | None = None, /, *, session: sessions.Given) -> int:
         ]
         configured = {(one.name, pipe.name): pipe for one in clients for pipe in one.pipelines}
         known = {one.name: _known(one) for one in clients}
-        audited = {one.name: _audited(db, one.name) for one in clients}
+        audited = {one.name: _audited(db, one.name) | erase.unfinished(db, one.name) for one in clients}
         adoptions = {one.name: {"adoption": adopt.shown(db, one.name)} for one in clients}
         if db.sqlite:
             process = db.holder()
@@ -91,6 +91,7 @@ def status(client: str | None = None, /, *, session: sessions.Given) -> int:
                 session.out.line(f"  the mapping of {pipe['pipeline']} has changed since it read everything;")
                 session.out.line(f"    records that have not changed are read again by `{pipe['reread']}`")
         _say_audits(session.out, one, now)
+        _say_erasures(session.out, one)
         if held := sum(sum(pipe["held"].values()) for pipe in one["pipelines"]):
             session.out.line(f"  {held} held: `syncd held list {one['client']}`")
         for role, lines in one["known"].items():
@@ -107,6 +108,16 @@ def _say_audits(out: output.Output, one: dict[str, Any], now: datetime) -> None:
     if one["audit"] is not None:
         waits = f": {one['audit_waits']}" if one["audit_waits"] else ""
         out.line(f"  audit {one['audit']} is under way{waits}")
+
+
+def _say_erasures(out: output.Output, one: dict[str, Any]) -> None:
+    for erasure in one["erasures_open"]:
+        why = f": {erasure['error']}" if erasure["error"] else ""
+        out.line(f"  erasure {erasure['erasure']} is not finished on the dialer{why}")
+        out.line(f"    the daemon goes on, or `syncd erased finish {one['client']}`")
+    if one["erasures_by_hand"]:
+        which = ", ".join(map(str, one["erasures_by_hand"]))
+        out.line(f"  erasures with something left by hand: {which}: `syncd erased list {one['client']}`")
 
 
 def _audited(db: Database, client: str) -> dict[str, Any]:

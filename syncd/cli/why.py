@@ -13,7 +13,7 @@ from syncd.cli import session as sessions
 from syncd.sdk import errors
 
 FOUND, UNKNOWN = 0, 1
-_STANDARD_INPUT = "-"
+STANDARD_INPUT = "-"
 
 
 def mount(app: cyclopts.App) -> None:
@@ -52,10 +52,7 @@ def why(
     offline
         Ask neither the CRM nor the dialer.
     """
-    if subject.startswith("--"):
-        raise errors.UserError(
-            [errors.Problem(f"Unknown option: {subject}", fix="`syncd why --help` shows what there is")]
-        )
+    no_option(subject, "why")
     settings = session.settings()
     from syncd.cli import why_telling
     from syncd.daemon import setup
@@ -67,7 +64,7 @@ def why(
     setup.named(client, settings.clients, "client")
     zone_name = settings.clients[client].time_zone
     zone = ZoneInfo(zone_name) if zone_name else None
-    texts = _read() if subject == _STANDARD_INPUT else [subject]
+    texts = read() if subject == STANDARD_INPUT else [subject]
     with session.store(settings) as db, setup.clients(settings, [client], db=db) as clients:
         streams.bound(db, client, clients[0].identity)
         finder = subjects.Finder(db, clients[0], offline=offline)
@@ -75,10 +72,10 @@ def why(
         told = []
         for line, text in enumerate(texts, 1):
             meant = finder.find(text, as_)
-            if subject != _STANDARD_INPUT and meant.kind == "phone":
-                _warn(client)
+            if subject != STANDARD_INPUT and meant.kind == "phone":
+                warn(client, "why")
             one = why_telling.Telling(
-                client, line if subject == _STANDARD_INPUT else None, meant, looker, zone, show=show
+                client, line if subject == STANDARD_INPUT else None, meant, looker, zone, show=show
             )
             one.say(session.out)
             told.append(one.result())
@@ -86,7 +83,15 @@ def why(
     return FOUND if all(one["found"] for one in told) else UNKNOWN
 
 
-def _read() -> list[str]:
+def no_option(subject: str, command: str) -> None:
+    """Raise UserError for a subject that is an option which does not exist."""
+    if subject.startswith("--"):
+        fix = f"`syncd {command} --help` shows what there is"
+        raise errors.UserError([errors.Problem(f"Unknown option: {subject}", fix=fix)])
+
+
+def read() -> list[str]:
+    """What stands on standard input, a text a line. Raises UserError where there is nothing."""
     if sys.stdin.isatty():
         sys.stderr.write("Ids or numbers, one a line; end with Ctrl-D:\n")
     texts = [line.strip() for line in sys.stdin.read().splitlines() if line.strip()]
@@ -95,12 +100,13 @@ def _read() -> list[str]:
     return texts
 
 
-def _warn(client: str) -> None:
+def warn(client: str, command: str) -> None:
+    """A number stood among the arguments."""
     output.problems(
         [
             errors.Problem(
                 "other users of this machine can read a number among the arguments",
-                fix=f"`syncd why {client} -` reads it from standard input",
+                fix=f"`syncd {command} {client} -` reads it from standard input",
                 fatal=False,
             )
         ]

@@ -15,7 +15,7 @@ import structlog
 
 from syncd.config import models
 from syncd.core import model
-from syncd.daemon import audits, reload, setup, statistics, watch
+from syncd.daemon import audits, reload, setup, statistics, upkeep, watch
 from syncd.daemon.clock_watch import ClockWatch
 from syncd.daemon.groups import Group, Groups, Job
 from syncd.daemon.notify import Notifier
@@ -63,7 +63,10 @@ def serve(settings: models.Settings, *, path: Path, only: Sequence[str] = ()) ->
         service = Service(db, engine, configuration, progress=progress, notifier=notifier, signals=signals)
         with closing(service):
             service.open(setup.chosen(settings, only))
-            with watch.begun(db, configuration.current, service.streams, service.readings.last) as watcher:
+            with (
+                upkeep.begun(db, engine, settings),
+                watch.begun(db, configuration.current, service.streams, service.readings.last) as watcher,
+            ):
                 service.ended.append(watcher.count)
                 service.run()
             if not service.drain():

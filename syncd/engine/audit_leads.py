@@ -17,7 +17,7 @@ from syncd.engine import pull
 from syncd.engine.audit_turn import AT_ONCE, Turn, chunks
 from syncd.sdk import protocol, records
 from syncd.store import audit as stored
-from syncd.store import known
+from syncd.store import erasures, known
 
 LEADS_AT_ONCE = 500
 
@@ -38,7 +38,8 @@ def read_records(turn: Turn) -> bool:
         if page is None:
             return True
         counts: Counter[str] = Counter()  # with the position, so that a page that is read again counts once
-        for part in chunks(page.records):
+        gone = erasures.erased(turn.db, turn.client.name, [record.id for record in page.records])
+        for part in chunks([record for record in page.records if record.id not in gone]):
             step = _remembered(turn, part) if listing else _looked_up(turn, part)
             counts += step.counts
             step.counts = Counter()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
-from syncd.core import model
+from syncd.core import erased, model
 from syncd.engine.parts import Client
 from syncd.engine.sides import Crm
 from syncd.sdk.protocol import Circumstance
@@ -18,6 +18,10 @@ _REASONS: Mapping[str, tuple[str, str]] = {
     "consent": ("there is no consent (`consent`)", "nothing, until the CRM has it"),
     "left": ("it is outside of what `leads` selects (`where`)", "change the record in the CRM, or `where`"),
     "where": ("it is outside of what `leads` selects (`where`)", "change the record in the CRM, or `where`"),
+    erased.ERASED: (
+        "it was erased for good (`syncd erase`)",
+        "nothing; `syncd erased lift {client} ID` only if the person wants to be called again",
+    ),
     "no_phone": ("it has no phone", "enter one in the CRM"),
     "adoption": (
         "an operator decided in the adoption of leads that it gets none",
@@ -57,7 +61,7 @@ def of(
     state = states.get(pipe.name, streams.PipelineState())
     yield from _of_record(client, known, crm)
     if known.link is None:
-        if not known.decisions and not known.intents:
+        if not known.decisions and not known.intents and crm.reason != erased.ERASED:
             yield from _never_read(client, pipe, state, stream, crm)
         yield from _screened(client, pipe, known)
         yield from _intents(known, now)

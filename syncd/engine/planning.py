@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from syncd.core import diff, mapping, model, plan, recording
+from syncd.core import diff, erased, mapping, model, plan, recording
 from syncd.engine import editing, seeking
 from syncd.engine.parts import Context
 from syncd.sdk import records
-from syncd.store import adoption, known, staging
+from syncd.store import adoption, erasures, known, staging
 
 
 def fields_to_read(ctx: Context) -> tuple[str, ...]:
@@ -138,9 +138,14 @@ def _leads(
     claims = [_phone_digest(ctx, pipe, one) for one in mapped]
     holders = known.phone_holders(ctx.db, name, {claim for claim in claims if claim})
     claimed_by = {crm_id: phone for phone, crm_id in holders.items()}
+    own = [erasures.record_digest(ctx.hashes, crm_id) for crm_id in ids]
+    stones = erasures.standing(ctx.db, name, {*own, *(claim for claim in claims if claim)})
     plans = []
     planned_as = replace(pipe, start="all") if asked else pipe
-    for (record, raw), one, claim in zip(todo, mapped, claims, strict=True):
+    for (record, raw), one, claim, stone in zip(todo, mapped, claims, own, strict=True):
+        if stone in stones:
+            plans.append(erased.record(record, raw))
+            continue
         holder = holders.get(claim, "") if claim else ""
         facts = model.Known(
             link=links.get(record.id),
@@ -149,6 +154,8 @@ def _leads(
             adoption=adopted.get(record.id, ""),
         )
         decided = plan.lead(planned_as, record, facts, one, ctx.hashes, raw)
+        if claim in stones:
+            decided = erased.phone(pipe, decided, facts, one, ctx.hashes)
         if decided.frees_phone or decided.phone:
             holders.pop(claimed_by.pop(record.id, ""), None)
         if decided.phone and claim:

@@ -9,7 +9,7 @@ from typing import Literal
 from syncd.core import phone
 from syncd.engine.parts import Client
 from syncd.sdk import errors, protocol
-from syncd.store import known, story
+from syncd.store import erasures, known, story
 from syncd.store.database import Database
 
 Kind = Literal["crm", "call", "lead", "phone"]
@@ -23,11 +23,12 @@ _ABOUT_RECORDS = ("dispositions", "edits")
 
 @dataclass(slots=True)
 class Meant:
-    """What a text means. `records`: CRM ids; `leads`: leads without a CRM record; `calls`: the calls that it names, of
-    these records or of nobody; `by_hand`, `dnc_lists`: of a number; `also`: what else the store knows it as; `looked`:
-    where it was looked for in vain, or could not be."""
+    """What a text means. `number`: the one that it is, where it is a phone. `records`: CRM ids; `leads`: leads without
+    a CRM record; `calls`: the calls that it names, of these records or of nobody; `by_hand`, `dnc_lists`: of a number;
+    `also`: what else the store knows it as; `looked`: where it was looked for in vain, or could not be."""
 
     kind: Kind | None = None
+    number: phone.Phone | None = None
     records: list[str] = field(default_factory=list)
     leads: list[str] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
@@ -59,12 +60,20 @@ class Finder:
         found = self._stored(text, kinds, number) or self._live(text, kinds, number, forced=kind is not None)
         if not found.kind:
             return found
-        if found.kind == "phone" and number is not None and not self._offline:
-            self._ask_dialer(found, number)
+        if found.kind == "phone" and number is not None:
+            found.number = number
+            if not self._offline:
+                self._ask_dialer(found, number)
         if len(found.records) > MOST:
             found.looked.append(f"{len(found.records)} records have it; the first {MOST} are told")
             del found.records[MOST:]
         return found
+
+    def digests(self, text: str) -> set[str]:
+        """By what the tombstones of a CRM record of this id, or of a phone, would be known."""
+        hashes, number = self._db.hashes(), self._number(text, must=False)
+        phones = {erasures.phone_digest(hashes, number.code, number.national)} if number is not None else set()
+        return {erasures.record_digest(hashes, text), *phones}
 
     def _number(self, text: str, *, must: bool) -> phone.Phone | None:
         region = self._leads.fields.region if self._leads else "US"

@@ -58,7 +58,7 @@ class Looker:
     def record(self, crm_id: str, calls: Sequence[str] = ()) -> Whole:
         """All of a CRM record; `calls` are known to be of it."""
         known = story.record(self._db, self._client.name, crm_id, [self._pipe.name] if self._pipe else [])
-        source = self._source(crm_id)
+        source = self.source(crm_id)
         crm = self._crm(known, source)
         lead = self._lead(known, crm)
         about = self._named(_ABOUT_RECORDS)
@@ -89,7 +89,7 @@ class Looker:
 
     # -- the CRM
 
-    def _source(self, crm_id: str) -> records.Record | str:
+    def source(self, crm_id: str) -> records.Record | str:
         """The record as the CRM has it, or why that is not known."""
         if self._offline:
             return "it was not asked"

@@ -27,30 +27,8 @@ class Note:
 def noted(db: Database, client: str, subject: str, *, what: str, who: str, why: str) -> Iterator[Note]:
     """Record that `who` asks for `what` on a subject (a digest: no personal data) before it is done, and afterwards
     what came of it. An error inside is recorded by its class, and raised."""
-    now = datetime.now(UTC)
     with db.write("by-hand") as connection:
-        intent_id = db.allocate(connection, tables.intent, 1)[0]
-        connection.execute(
-            sa.insert(tables.intent).values(
-                id=intent_id,
-                client=client,
-                pipeline=PIPELINE,
-                target="dialer.dnc",
-                subject=subject,
-                record_id="",
-                state="settled",
-                kind="remove",
-                lane=int(model.Lane.URGENT),
-                version_at=now,
-                due_at=now,
-                result=what,
-                reason=why,
-                hint=who,
-                created_at=now,
-                updated_at=now,
-            )
-        )
-        _event(connection, intent_id, now, "asked", f"{who}: {why}")
+        intent_id = asked(db, connection, client, subject, what=what, who=who, why=why, target="dialer.dnc")
     note = Note()
     said = "failed"
     try:
@@ -62,6 +40,36 @@ def noted(db: Database, client: str, subject: str, *, what: str, who: str, why: 
     finally:
         with db.write("by-hand") as connection:
             _event(connection, intent_id, datetime.now(UTC), what, said)
+
+
+def asked(
+    db: Database, connection: sa.Connection, client: str, subject: str, *, what: str, who: str, why: str, target: str
+) -> int:
+    """The record that `who` asked for `what` on a subject (a digest), inside a transaction; returns its number."""
+    now = datetime.now(UTC)
+    intent_id = db.allocate(connection, tables.intent, 1)[0]
+    connection.execute(
+        sa.insert(tables.intent).values(
+            id=intent_id,
+            client=client,
+            pipeline=PIPELINE,
+            target=target,
+            subject=subject,
+            record_id="",
+            state="settled",
+            kind="remove",
+            lane=int(model.Lane.URGENT),
+            version_at=now,
+            due_at=now,
+            result=what,
+            reason=why,
+            hint=who,
+            created_at=now,
+            updated_at=now,
+        )
+    )
+    _event(connection, intent_id, now, "asked", f"{who}: {why}")
+    return intent_id
 
 
 def _event(connection: sa.Connection, intent_id: int, at: datetime, step: str, detail: str) -> None:

@@ -11,7 +11,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -128,13 +128,43 @@ def acquire(db: Database, client: str, stream: str, *, owner: str, lease_seconds
             )
         )
         if held is not None:
-            # that run never ended: the last of what it sent, it may have sent a moment ago
-            connection.execute(
-                sa.update(_intent)
-                .where(_intent.c.client == client, _intent.c.state == "sending", _intent.c.sent_by == held.run_id)
-                .values(sent_at=now)
-            )
+            _sent_till_now(connection, client, held.run_id, now)
     return Run(db, run_id, client, stream, lease_seconds, asked + lease_seconds)
+
+
+def _sent_till_now(connection: sa.Connection, client: str, run_id: int, now: datetime) -> None:
+    """A run never ended: the last of what it sent, it may have sent a moment ago."""
+    connection.execute(
+        sa.update(_intent)
+        .where(_intent.c.client == client, _intent.c.state == "sending", _intent.c.sent_by == run_id)
+        .values(sent_at=now)
+    )
+
+
+@contextmanager
+def alone(db: Database, client: str, streams: Sequence[str], *, label: str, now: datetime) -> Iterator[sa.Connection]:
+    """A write transaction while no run of these streams is under way; one that begins meanwhile waits for its end.
+    Raises Busy with who runs one now. What a run that died may have sent counts as sent just now."""
+    ours: list[sa.ColumnElement[bool]] = []
+    with db.write(label) as connection:
+        for stream in streams:
+            where = sa.and_(_lease.c.client == client, _lease.c.stream == stream)
+            place = db.insert(_lease).values(
+                client=client, stream=stream, run_id=0, owner=label, expires_at=db.clock_micros()
+            )
+            if connection.execute(place.on_conflict_do_nothing()).rowcount:
+                ours.append(where)
+                continue
+            live = sa.type_coerce(_lease.c.expires_at, sa.BigInteger) > db.clock_micros()
+            held = connection.execute(
+                sa.select(_lease.c.owner, live.label("live"), _lease.c.run_id).where(where).with_for_update()
+            ).one()
+            if held.live and may_live(held.owner):
+                raise Busy(f"{client} {stream} is being run by {held.owner}")
+            _sent_till_now(connection, client, held.run_id, now)
+        yield connection
+        for where in ours:
+            connection.execute(sa.delete(_lease).where(where))
 
 
 def holders(connection: sa.Connection) -> Mapping[tuple[str, str], str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -17,7 +17,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from syncd.core import model
+from syncd.core import erased, model
 from syncd.sdk import records
 from syncd.store import awaited, bulk, delivery, known, statements, streams, tables
 from syncd.store.among import among
@@ -78,10 +78,16 @@ def stage(
             if batch.plans:
                 held += _Stager(run, connection, batch, now).store()
         if cursor is not None:
-            streams.put_cursor(run.db, connection, run.client, run.stream, cursor)
+            streams.put_cursor(run.db, connection, run.client, run.stream, _unnamed(cursor, batches))
         if also is not None:
             also(connection, len(held))
     return held
+
+
+def _unnamed(cursor: records.Cursor, batches: Sequence[Batch]) -> records.Cursor:
+    """The position without the id of somebody who was erased: the time alone is one, too."""
+    named = (plan for batch in batches for plan in batch.plans if plan.record_id == cursor.id)
+    return replace(cursor, id="") if any(plan.reason == erased.ERASED for plan in named) else cursor
 
 
 @cache

@@ -381,6 +381,39 @@ memo = sa.Table(
     sa.Column("changed_at", Instant, nullable=False),
 )
 
+erasure = sa.Table(  # a person who is, or was, erased
+    "erasure",
+    metadata,
+    sa.Column("id", _Id, primary_key=True),
+    sa.Column("client", sa.Text, nullable=False),
+    sa.Column("digest", sa.Text, nullable=False),  # of what the operator named
+    sa.Column("state", sa.Text, nullable=False, server_default="open"),
+    sa.Column("work", sa.Text),  # JSON of what is still to be done on the dialer; NULL once it is
+    sa.Column("by_hand", sa.Text, nullable=False, server_default="[]"),  # JSON of what administrators still have to do
+    sa.Column("counts", sa.Text, nullable=False, server_default="{}"),
+    sa.Column("due_at", Instant),
+    sa.Column("failures", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("error", sa.Text, nullable=False, server_default=""),
+    sa.Column("created_by", sa.Text, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("ended_at", Instant),
+    sa.CheckConstraint("state IN ('open', 'by_hand', 'done')", name="state"),
+    sa.CheckConstraint("state = 'open' OR work IS NULL", name="ended_is_blank"),
+    sa.CheckConstraint("state <> 'done' OR by_hand = '[]'", name="done_is_blank"),
+    sa.Index(None, "client", "state"),
+)
+
+tombstone = sa.Table(  # who must not come back with the next poll
+    "tombstone",
+    metadata,
+    sa.Column("client", sa.Text, primary_key=True),
+    sa.Column("digest", sa.Text, primary_key=True),  # under the store's secret: of a CRM record's id, or of a phone
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("erasure_id", _Id, nullable=False),
+    sa.ForeignKeyConstraint(["erasure_id"], ["erasure.id"]),
+    sa.CheckConstraint("kind IN ('record', 'phone')", name="kind"),
+)
+
 audit = sa.Table(
     "audit",
     metadata,

@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from syncd.sdk import errors
-from syncd.store import tables
+from syncd.store import erasures, tables
 from syncd.store.database import Database
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0010"
+HEAD = "0011"
 """The revision that this syncd needs: the newest of the migrations, which a test compares with it."""
 
 NAMED = 5
@@ -162,6 +162,7 @@ def upgrade(db: Database, *, now: datetime) -> tuple[str, str, Path | None]:
         )
         connection.execute(sa.delete(tables.meta).where(tables.meta.c.name == OLDEST))
         connection.execute(sa.insert(tables.meta).values(name=OLDEST, value=oldest()))
+        erasures.raise_oldest(connection)
     return old, current(db), saved
 
 

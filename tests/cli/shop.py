@@ -140,6 +140,11 @@ class Shop:
         self.config.write_text(yaml.safe_dump(settings), encoding="utf-8")
         self.config.chmod(0o600)
 
+    def settings_now(self) -> dict[str, Any]:
+        """The configuration as it is written."""
+        found: dict[str, Any] = yaml.safe_load(self.config.read_text("utf-8"))
+        return found
+
     def upgrade(self) -> None:
         """Make the store, as `syncd db upgrade` does."""
         with closing(self.database()) as db:
