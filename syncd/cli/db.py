@@ -16,7 +16,7 @@ from syncd.sdk import errors
 def mount(app: cyclopts.App) -> None:
     """Add the group."""
     group = cyclopts.App(name="db", help="The state store: make it, bring it up to date, look at it, copy it.")
-    for command in (upgrade, current, check, backup, rebind, moved):
+    for command in (upgrade, current, check, backup, prune, rebind, moved):
         sessions.add(group, command)
     app.command(group)
 
@@ -101,6 +101,43 @@ def backup(
         saved = upgrades.backup(db, now=datetime.now(UTC), to=to)
     session.out.line(f"copied to {saved}")
     session.out.result({"copy": str(saved)})
+    return 0
+
+
+def prune(*, dry_run: bool = False, vacuum: bool = False, session: sessions.Given) -> int:
+    """Delete what is over for longer than `retention` says, as the daemon does once a day: in small slices, so that it
+    may run meanwhile. What waits, is held or was done by hand stays, and so do links and tombstones.
+
+    Example: syncd db prune --dry-run
+
+    Parameters
+    ----------
+    dry_run
+        Only say how much it would be.
+    vacuum
+        Write an SQLite file anew afterwards, so that it becomes smaller and nothing of what was deleted or erased is
+        left in it. It takes as much free space as the file is large; the daemon has to be stopped.
+    """
+    settings = session.settings()
+    from syncd.daemon import upkeep
+    from syncd.store import retention
+
+    if dry_run and vacuum:
+        raise errors.UserError([errors.Problem("--vacuum deletes for good, --dry-run nothing", fix="say one of them")])
+    with session.store(settings) as db:
+        if vacuum and db.sqlite:
+            db.lock()
+        old = upkeep.before(settings.retention, datetime.now(UTC))
+        done = retention.prune(db, old, paced=not vacuum, dry=dry_run)
+        if vacuum:
+            retention.vacuum(db)
+    said = output.reasons(+done) or "nothing"
+    session.out.line(f"{'would be deleted' if dry_run else 'deleted'}: {said}")
+    if vacuum:
+        session.out.line(
+            "the file was written anew" if db.sqlite else "PostgreSQL frees the room by itself (autovacuum)"
+        )
+    session.out.result({"deleted": {name: done[name] for name in ("settled", "events", "runs")}, "dry_run": dry_run})
     return 0
 
 

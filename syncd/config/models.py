@@ -309,6 +309,30 @@ class ClientLimits(Model):
     )
 
 
+_LEAST_KEPT = 2 * 86400.0
+
+
+class Retention(Model):
+    """How long the state store keeps what is over. Links, tombstones, what is held or waits, and what operators did by
+    hand stay. `syncd db prune` says how much goes; the daemon deletes once a day."""
+
+    settled: Duration | None = Field(
+        7776000.0, description="Changes that were sent or given up, with their events; empty for ever"
+    )
+    events: Duration | None = Field(
+        7776000.0, description="The single steps of such changes, if they are to go sooner; empty for as long as those"
+    )
+    runs: Duration | None = Field(2592000.0, description="What each run counted; empty for ever")
+
+    @model_validator(mode="after")
+    def _not_what_is_needed(self) -> Retention:
+        for name in type(self).model_fields:
+            kept = getattr(self, name)
+            if kept is not None and kept < _LEAST_KEPT:
+                raise Wrong(f"`{name}` would delete what guards and look-ups still need", "keep two days (2d) or more")
+        return self
+
+
 class Client(Model):
     """One CRM and one dialer that are kept in step."""
 
@@ -387,6 +411,7 @@ class Settings(Model):
         None, description="Figures for Prometheus on a port of this machine: `{listen: 127.0.0.1:9464}`"
     )
     alerts: Alerts = Field(default_factory=Alerts, description="Who is told what needs a person")
+    retention: Retention = Field(default_factory=Retention, description="How long the state store keeps what is over")
 
     _document: yaml_nodes.Document = PrivateAttr(default_factory=lambda: yaml_nodes.Document("configuration"))
 

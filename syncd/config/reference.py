@@ -22,6 +22,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "statistics": models.Statistics,
     "alerts": models.Alerts,
     "metrics": models.Metrics,
+    "retention": models.Retention,
     "audit": models.Audit,
     "limits": models.ClientLimits,
     "pipeline": models.Pipeline,

@@ -1,11 +1,13 @@
-"""A thread that tidies up: it goes on with erasures that were interrupted."""
+"""A thread that tidies up: it goes on with erasures that were interrupted, and deletes once a day what is over."""
 
 from __future__ import annotations
 
 import threading
+import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import structlog
 
@@ -14,12 +16,23 @@ from syncd.daemon import setup
 from syncd.engine import erasing
 from syncd.engine.run import Engine
 from syncd.sdk import errors
-from syncd.store import erasures
+from syncd.store import erasures, retention
 from syncd.store.database import Database
 
 log = structlog.get_logger("syncd.daemon")
 
 LOOK_SECONDS = 2.0
+FIRST_PRUNE_SECONDS = 300.0
+PRUNE_SECONDS = 86400.0
+
+
+def before(kept: models.Retention, now: datetime) -> retention.Before:
+    """The instants before which things are over."""
+
+    def since(seconds: float | None) -> datetime | None:
+        return None if seconds is None else now - timedelta(seconds=seconds)
+
+    return retention.Before(since(kept.settled), since(kept.events), since(kept.runs))
 
 
 class Upkeep:
@@ -28,6 +41,7 @@ class Upkeep:
     def __init__(self, db: Database, engine: Engine, settings: Callable[[], models.Settings]) -> None:
         self._db, self._engine, self._settings = db, engine, settings
         self._over = threading.Event()
+        self._prune_at = time.monotonic() + FIRST_PRUNE_SECONDS
         self._trouble = ""
         self._thread = threading.Thread(target=self._run, name="upkeep", daemon=True)
 
@@ -49,6 +63,9 @@ class Upkeep:
         """Once. Never raises: whatever is wrong is logged when it is news, and tried again."""
         try:
             self._erase()
+            if time.monotonic() >= self._prune_at:
+                self._prune_at = time.monotonic() + PRUNE_SECONDS
+                self._prune()
         except Exception as error:  # noqa: BLE001  # the upkeep goes on whatever it met
             trouble = "; ".join(map(str, error.problems)) if isinstance(error, errors.UserError) else repr(error)
             if trouble != self._trouble:
@@ -64,6 +81,13 @@ class Upkeep:
             # the clients of the streams are their threads'
             with setup.clients(settings, [name], db=self._db) as clients:
                 erasing.finish(self._engine, clients[0])
+
+    def _prune(self) -> None:
+        began = time.monotonic()
+        old = before(self._settings().retention, datetime.now(UTC))
+        done: Counter[str] = retention.prune(self._db, old, stopping=self._over.is_set)
+        if +done:
+            log.info("pruned", **done, seconds=round(time.monotonic() - began, 1))
 
 
 @contextmanager

@@ -322,3 +322,11 @@ def test_statistics_need_a_system_that_tells_them(
 )
 def test_a_part_of_a_name_is_understood(wrong: str, known: list[str], hint: str) -> None:
     assert scalars.choices(wrong, known) == hint
+
+
+def test_a_retention_that_would_delete_what_is_needed_is_refused(wrong: Wrong, good: Load) -> None:
+    text = LEADS % ""
+    (line,) = wrong(f"retention: {{settled: 1d}}\n{text}")
+    assert line.startswith("syncd.yaml:1:")
+    assert "`settled` would delete what guards and look-ups still need – keep two days (2d) or more" in line
+    assert good(f"retention: {{settled: 2d, events: }}\n{text}").retention.events is None
