@@ -16,7 +16,7 @@ from syncd.cli import why as whys
 from syncd.sdk import errors
 
 if TYPE_CHECKING:
-    from syncd.engine import erasing, parts, subjects
+    from syncd.engine import erasing, parts, persons, subjects
     from syncd.engine.run import Engine
     from syncd.store import erasures
     from syncd.store.database import Database
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 DONE, UNFINISHED = 0, 1
 _AT_REST_SECONDS = 60.0
 _WAIT_SECONDS = 180.0
+KINDS: tuple[Literal["crm", "lead", "phone"], ...] = ("crm", "lead", "phone")
 As = Annotated[Literal["crm", "lead", "phone"] | None, cyclopts.Parameter(name="--as")]
 Subject = Annotated[str, cyclopts.Parameter(allow_leading_hyphen=True)]
 
@@ -123,7 +124,7 @@ def _one(session: sessions.Session, asked: _Asked, text: str, *, ask: bool, warn
     if before is not None and before.state == "open":
         out.line(f"{client.name}: erasure {before.id} of {_day(before)} was not finished; it goes on")
         return _to_the_end(session, asked, before.id)
-    meant = asked.finder.find(text, asked.as_)
+    meant = asked.finder.find(text, asked.as_, of=KINDS)
     if warn and meant.kind == "phone":
         whys.warn(client.name, "erase")
     plan = _planned(asked, meant)
@@ -136,6 +137,8 @@ def _one(session: sessions.Session, asked: _Asked, text: str, *, ask: bool, warn
             out.line(f"  {line}")
         return {"state": "unknown", "looked": meant.looked}
     _say_plan(out, client.name, plan, forced=asked.dnc)
+    for other in meant.also:
+        out.line(f"  it is known as a {other} of somebody else, too: `--as {other}` would mean that")
     if ask:
         if not sys.stdin.isatty():
             problem = errors.Problem("nothing was done: nobody can be asked here", fix="say --yes if that is wanted")
@@ -163,7 +166,7 @@ def _planned(asked: _Asked, meant: subjects.Meant) -> erasing.Plan | None:
         person = asked.persons.look(meant)
         if not (person.crm or person.leads or person.strangers):
             return None
-        plan = erasing.Plan(person, _lists(asked, person.opted_out, person), asked.also_phone)
+        plan = erasing.Plan(person, _lists(asked, person), asked.also_phone)
         plan.rows = erasing.counted(asked.engine, asked.client, person)
     except errors.UserError:
         raise
@@ -173,12 +176,12 @@ def _planned(asked: _Asked, meant: subjects.Meant) -> erasing.Plan | None:
     return plan if person.crm or plan.leads else None
 
 
-def _lists(asked: _Asked, opted_out: bool, person: Any) -> Sequence[str]:
+def _lists(asked: _Asked, person: persons.Person) -> Sequence[str]:
     """The do-not-call lists that get the numbers. Raises UserError where protection would be lost."""
     from syncd.sdk import protocol
 
     dialer = asked.client.dialer
-    wanted = asked.dnc if asked.dnc is not None else opted_out
+    wanted = asked.dnc if asked.dnc is not None else person.opted_out
     if not wanted or not isinstance(dialer, protocol.KeepsDnc) or not person.phones:
         return ()
     if lists := dialer.dnc_lists():
@@ -201,6 +204,10 @@ def _say_plan(out: output.Output, client: str, plan: erasing.Plan, *, forced: bo
     if person.strangers and not plan.also_phone:
         which = ", ".join(person.strangers)
         out.line(f"  stays, unless you say --also-phone: leads with one of the phones that syncd has not made: {which}")
+    if person.elsewhere:
+        out.line(
+            f"  stays: leads with one of the phones that syncd made for another client: {', '.join(person.elsewhere)}"
+        )
     if person.others:
         out.line(f"  stays: other CRM records with one of the phones: {', '.join(person.others)}")
     if plan.lists:

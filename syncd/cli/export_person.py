@@ -63,7 +63,7 @@ def export_person(
         raise errors.UserError([errors.Problem("one person goes into one file", fix="give one id or number")])
     with session.store(settings) as db, setup.clients(settings, [client], db=db) as clients:
         streams.bound(db, client, clients[0].identity)
-        meant = subjects.Finder(db, clients[0]).find(texts[0], as_)
+        meant = subjects.Finder(db, clients[0]).find(texts[0], as_, of=erase.KINDS)
         if subject != whys.STANDARD_INPUT and meant.kind == "phone":
             whys.warn(client, "export-person")
         found = _exported(Engine(db), clients[0], meant) if meant.is_known or meant.number else {}

@@ -64,6 +64,8 @@ def status(client: str | None = None, /, *, session: sessions.Given) -> int:
         _shown(one, configured, now) | {"known": known[one.name], **audited[one.name], **adoptions[one.name]}
         for one in found
     ]
+    for one in shown:
+        one["needs_operator"] = one["needs_operator"] or any(erasure["error"] for erasure in one["erasures_open"])
     session.out.table(
         ("client", "stream", "state", "checkpoint", "lag", "last run", "next", "last error"),
         [_stream_row(one["client"], stream, now) for one in shown for stream in one["streams"]],

@@ -64,7 +64,7 @@ def serve(settings: models.Settings, *, path: Path, only: Sequence[str] = ()) ->
         with closing(service):
             service.open(setup.chosen(settings, only))
             with (
-                upkeep.begun(db, engine, settings),
+                upkeep.begun(db, engine, configuration.current, service.streams),
                 watch.begun(db, configuration.current, service.streams, service.readings.last) as watcher,
             ):
                 service.ended.append(watcher.count)

@@ -5,15 +5,16 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 
 import structlog
 
 from syncd.config import models
+from syncd.core import model
 from syncd.daemon import setup
-from syncd.engine import erasing
+from syncd.engine import erasing, parts
 from syncd.engine.run import Engine
 from syncd.sdk import errors
 from syncd.store import erasures, retention
@@ -38,8 +39,14 @@ def before(kept: models.Retention, now: datetime) -> retention.Before:
 class Upkeep:
     """Works in a thread of its own, from `start` until `close`."""
 
-    def __init__(self, db: Database, engine: Engine, settings: Callable[[], models.Settings]) -> None:
-        self._db, self._engine, self._settings = db, engine, settings
+    def __init__(
+        self,
+        db: Database,
+        engine: Engine,
+        settings: Callable[[], models.Settings],
+        found: Callable[[], Sequence[tuple[parts.Client, model.Side]]],
+    ) -> None:
+        self._db, self._engine, self._settings, self._found = db, engine, settings, found
         self._over = threading.Event()
         self._prune_at = time.monotonic() + FIRST_PRUNE_SECONDS
         self._trouble = ""
@@ -77,8 +84,8 @@ class Upkeep:
     def _erase(self) -> None:
         now, settings = datetime.now(UTC), self._settings()
         waiting = {one.client for one in erasures.listed(self._db, states=("open",)) if (one.due_at or now) <= now}
-        for name in sorted(waiting & settings.clients.keys()):
-            # the clients of the streams are their threads'
+        for name in sorted(waiting & {client.name for client, _ in self._found()}):
+            # the connectors of the streams are their threads'
             with setup.clients(settings, [name], db=self._db) as clients:
                 erasing.finish(self._engine, clients[0])
 
@@ -91,9 +98,14 @@ class Upkeep:
 
 
 @contextmanager
-def begun(db: Database, engine: Engine, settings: models.Settings) -> Iterator[None]:
-    """The daemon's upkeep, for as long as this lasts."""
-    one = Upkeep(db, engine, lambda: settings)
+def begun(
+    db: Database,
+    engine: Engine,
+    settings: models.Settings,
+    found: Callable[[], Sequence[tuple[parts.Client, model.Side]]],
+) -> Iterator[None]:
+    """The upkeep of a daemon that runs these streams, for as long as this lasts."""
+    one = Upkeep(db, engine, lambda: settings, found)
     with closing(one):
         one.start()
         yield

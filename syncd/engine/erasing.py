@@ -16,7 +16,8 @@ from typing import Any
 
 import structlog
 
-from syncd.core import policy
+from syncd.core import digest as digests
+from syncd.core import phone, policy
 from syncd.engine.parts import Client
 from syncd.engine.persons import Person, Persons
 from syncd.engine.run import Engine
@@ -107,21 +108,26 @@ def begin(engine: Engine, client: Client, plan: Plan, *, by: str, wait_seconds: 
 def _begun(engine: Engine, client: Client, plan: Plan, sides: Sequence[str], by: str) -> int:
     db, person, now = engine.db, plan.person, engine.clock()
     hashes = db.hashes()
-    stones = [(erasures.record_digest(hashes, crm_id), "record") for crm_id in person.crm]
-    stones += [(erasures.phone_digest(hashes, one.code, one.national), "phone") for one in person.phones]
     find_lag = timedelta(seconds=client.dialer.streams["leads"].find_lag_seconds)
     persons = Persons(engine, client)
     with lease.alone(db, client.name, sides, label="erase-begin", now=now) as connection:
-        digest = stones[0][0] if stones else hashes.value(f"\x1flead\x1f{next(iter(person.leads), '')}")
+        digest = _digest(hashes, person)
         # before anything is deleted: its number, the newest, is never given again
         noted = by_hand.asked(
             db, connection, client.name, digest, what="erased", who=by, why="syncd erase", target="erase"
         )
         removed = traces.remove(connection, client.name, person.traces(), persons.names(), find_lag=find_lag)
+        # what came about since somebody looked: a lead that was linked, a number that was to be sent
+        key_field = client.dialer.streams["leads"].key_field
+        late = {lead: {key_field: key} for lead, key in removed.leads.items() if key_field and lead not in plan.leads}
+        for body in removed.bodies:
+            person.add_phone(*(body.get(name) for name in client.dialer.streams["leads"].phone or ("", "")))
+        stones = [(erasures.record_digest(hashes, crm_id), "record") for crm_id in person.crm]
+        stones += [(erasures.phone_digest(hashes, one.code, one.national), "phone") for one in person.phones]
         until = removed.until if removed.until is not None and removed.until > now else None
         work = Work(
             {crm_id: (key.value, key.marker) for crm_id, key in person.keys.items()},
-            plan.leads,
+            {**plan.leads, **late},
             [(one.code, one.national) for one in person.phones],
             persons.nears(person),
             plan.lists,
@@ -146,6 +152,15 @@ def _begun(engine: Engine, client: Client, plan: Plan, sides: Sequence[str], by:
     return number
 
 
+def _digest(hashes: digests.Digest, person: Person) -> str:
+    """By what an erasure is known: of what was named first."""
+    if person.crm:
+        return erasures.record_digest(hashes, next(iter(person.crm)))
+    if person.phones:
+        return erasures.phone_digest(hashes, person.phones[0].code, person.phones[0].national)
+    return hashes.value(f"\x1flead\x1f{next(iter(person.leads), '')}")
+
+
 def go_on(engine: Engine, client: Client, number: int) -> erasures.Erasure:
     """Do what is left on the dialer; returns how far it is then. What fails there is stored and tried again later.
     Raises LeaseLost, and UserError where the dialer's connector cannot delete."""
@@ -157,7 +172,7 @@ def go_on(engine: Engine, client: Client, number: int) -> erasures.Erasure:
     work = Work.of(one.work)
     try:
         _keep_out(client, work)
-        work = _delete(db, client, dialer, number, work)
+        work = _delete(engine, client, dialer, number, work)
     except errors.LeaseLost:
         raise
     except errors.SyncdError as error:
@@ -202,23 +217,25 @@ def _keep_out(client: Client, work: Work) -> None:
             client.dialer.dnc_add(national, work.lists)
 
 
-def _delete(db: Database, client: Client, dialer: protocol.Erases, number: int, work: Work) -> Work:
+def _delete(engine: Engine, client: Client, dialer: protocol.Erases, number: int, work: Work) -> Work:
     """Delete the leads, then look for more until there are none: one that was on its way, a second one. What is found
     is stored before it is deleted, so that it is known afterwards what there was."""
     for lead_id, holding in work.leads.items():
         dialer.erase(lead_id, holding)
     for _ in range(LOOKS):
-        more = {lead: holding for lead, holding in _found(client, work).items() if lead not in work.leads}
-        if not more:
+        found = _found(engine, client, work)
+        if again := [lead for lead in work.leads if lead in found]:
+            raise errors.RetryLater(f"lead {again[0]} is still there")
+        if not (more := {lead: holding for lead, holding in found.items() if lead not in work.leads}):
             return work
         work = replace(work, leads={**work.leads, **more})
-        erasures.put_work(db, number, work.stored())
+        erasures.put_work(engine.db, number, work.stored())
         for lead_id, holding in more.items():
             dialer.erase(lead_id, holding)
     raise errors.RetryLater("leads of the person keep appearing on the dialer")
 
 
-def _found(client: Client, work: Work) -> dict[str, records.Fields]:
+def _found(engine: Engine, client: Client, work: Work) -> dict[str, records.Fields]:
     """Leads of theirs that are there now, with what shows that they are."""
     dialer = client.dialer
     spec = dialer.streams["leads"]
@@ -228,13 +245,10 @@ def _found(client: Client, work: Work) -> dict[str, records.Fields]:
         for near in work.near:
             for lead in dialer.find("leads", key, near):
                 found[lead.id] = {spec.key_field: key.value} if spec.key_field else {}
-    if work.also_phone and isinstance(dialer, protocol.ExplainsDialling) and spec.phone:
+    if work.also_phone:
+        persons = Persons(engine, client)
         for code, national in work.phones:
-            names = list(spec.phone)
-            leads = dialer.get("leads", dialer.leads_with(national, code), names)
-            found |= {one.id: {name: one.fields.get(name) for name in names} for one in leads if one.id not in found}
-    if again := [lead for lead in work.leads if lead in found]:
-        raise errors.RetryLater(f"lead {again[0]} is still there")
+            found = {**persons.stray(phone.Phone(code, national)), **found}
     return found
 
 

@@ -45,10 +45,10 @@ def of(engine: Engine, client: Client, meant: Meant) -> dict[str, Any]:
 
 
 def _crm(client: Client, person: Person, missing: list[str]) -> list[dict[str, Any]]:
-    """The CRM's records with all fields that it gives unasked, or, where that is none, those that are mapped."""
-    found = []
+    """The CRM's records with all fields that it lists, else those that are mapped."""
+    names, found = _names(client.crm, "leads", missing), []
     for crm_id, source in person.crm.items():
-        told = _told(client.crm, "leads", [crm_id], missing)
+        told = _told(client.crm, "leads", [crm_id], missing, names) if source is not None else []
         fields = next((one.fields for one in told if one.id == crm_id and not one.deleted), None)
         mapped = source.fields if source is not None else {}
         found.append({"id": crm_id, "there": source is not None, "fields": {**mapped, **(fields or {})}})
@@ -57,15 +57,18 @@ def _crm(client: Client, person: Person, missing: list[str]) -> list[dict[str, A
 
 def _leads(client: Client, ids: Sequence[str], missing: list[str]) -> dict[str, dict[str, Any]]:
     """Leads with all columns, and with the custom fields that there are."""
-    dialer = client.dialer
-    names: list[str] = []
-    if isinstance(dialer, protocol.ListsFields):
-        try:
-            names = list(dialer.fields("leads"))
-        except errors.SyncdError as error:
-            missing.append(f"which fields leads have: {error}")
-    found = _told(dialer, "leads", ids, missing, names)
+    found = _told(client.dialer, "leads", ids, missing, _names(client.dialer, "leads", missing))
     return {one.id: {"id": one.id, "fields": dict(one.fields)} for one in found if not one.deleted}
+
+
+def _names(connector: protocol.Connector, stream: str, missing: list[str]) -> list[str]:
+    if not isinstance(connector, protocol.ListsFields):
+        return []
+    try:
+        return list(connector.fields(stream))
+    except errors.SyncdError as error:
+        missing.append(f"which fields {connector.role} {stream} have: {error}")
+        return []
 
 
 def _told(
@@ -86,7 +89,7 @@ def _entries(engine: Engine, client: Client, person: Person, missing: list[str])
         ids = [link.crm_id for link in links.values()]
         told = {}
         if ids and theirs in client.crm.streams:
-            told = {one.id: one for one in _told(client.crm, theirs, ids, missing)}
+            told = {one.id: one for one in _told(client.crm, theirs, ids, missing, _names(client.crm, theirs, missing))}
         for crm_id in ids:
             fields = dict(told[crm_id].fields) if crm_id in told else {}
             found.append({"stream": theirs, "id": crm_id, "fields": fields})

@@ -20,13 +20,15 @@ _OF_EVENTS = ("calls", "callbacks", "recordings", "dispositions", "edits")
 @dataclass(slots=True)
 class Person:
     """One person. `crm`: CRM id → the record as the CRM has it, None where it has none. `leads`: lead → what shows
-    that it is theirs, `strangers`: leads of others' making that have one of their phones. `others`: further CRM records
+    that it is theirs, `strangers`: leads of others' making that have one of their phones; `elsewhere`: such leads that
+    syncd made for another client. `others`: further CRM records
     with one of their phones. `opted_out`: somebody has said that they must not be called."""
 
     crm: dict[str, records.Record | None] = field(default_factory=dict)
     keys: dict[str, records.SyncKey] = field(default_factory=dict)
     leads: dict[str, records.Fields] = field(default_factory=dict)
     strangers: dict[str, records.Fields] = field(default_factory=dict)
+    elsewhere: list[str] = field(default_factory=list)
     phones: list[phone.Phone] = field(default_factory=list)
     events: list[str] = field(default_factory=list)
     others: list[str] = field(default_factory=list)
@@ -73,13 +75,12 @@ class Persons:
             person.add_phone(meant.number.code, meant.number.national)
         for crm_id in meant.records:
             self._record(person, crm_id)
-        for lead in self._get(meant.leads):
-            holding = {name: lead.fields.get(name) for name in self._phone_fields()}
-            if meant.kind == "lead":
-                person.leads[lead.id] = holding
-                self._of_lead(person, lead)
-            else:
-                person.strangers[lead.id] = holding
+        for lead in self._get(meant.leads) if meant.kind == "lead" else ():
+            if self._is_elsewhere(lead):
+                what = f"syncd made lead {lead.id} for another client: nothing was done"
+                raise errors.UserError([errors.Problem(what, fix="name that client")])
+            person.leads[lead.id] = self.shown_by(lead)
+            self._of_lead(person, lead)
         for crm_id in person.crm:
             self._leads(person, crm_id)
         self._with_phones(person)
@@ -147,20 +148,45 @@ class Persons:
 
     def _with_phones(self, person: Person) -> None:
         """Leads of others' making, and further records, that have one of their phones."""
-        dialer, hashes = self._client.dialer, self._db.hashes()
+        hashes = self._db.hashes()
         for one in person.phones:
-            if isinstance(dialer, protocol.ExplainsDialling):
-                ids = [lead for lead in dialer.leads_with(one.national, one.code) if lead not in person.leads]
-                linked = known.links_by_dialer(self._db, self._client.name, "leads", ids)
-                for lead in self._get([lead for lead in ids if lead not in linked]):
-                    person.strangers[lead.id] = {name: lead.fields.get(name) for name in self._phone_fields()}
-                person.others += [linked[lead].crm_id for lead in ids if lead in linked]
+            leads, linked = self.with_phone(one)
+            person.others += linked
+            for lead in leads:
+                if lead.id in person.leads:
+                    continue
+                if self._is_elsewhere(lead):
+                    person.elsewhere.append(lead.id)
+                else:
+                    person.strangers[lead.id] = self.shown_by(lead)
             digests = hashes.value(one.code + one.national), hashes.value(one.national)
             holders = story.with_phone(self._db, self._client.name, *digests)
             held_by = [story.record(self._db, self._client.name, crm_id, ()) for crm_id in holders]
             waiting = [other for holder in held_by for other in holder.sharing]
             person.others += [*holders, *waiting]
         person.others = [crm_id for crm_id in dict.fromkeys(person.others) if crm_id not in person.crm]
+
+    def with_phone(self, number: phone.Phone) -> tuple[list[records.Record], list[str]]:
+        """The leads with this number that are no record's, and the records whose leads have it."""
+        dialer = self._client.dialer
+        if not isinstance(dialer, protocol.ExplainsDialling):
+            return [], []
+        ids = list(dialer.leads_with(number.national, number.code))
+        linked = known.links_by_dialer(self._db, self._client.name, "leads", ids)
+        return self._get([lead for lead in ids if lead not in linked]), [link.crm_id for link in linked.values()]
+
+    def stray(self, number: phone.Phone) -> dict[str, records.Fields]:
+        """The leads with this number that syncd has not made, with what shows that they are the same still."""
+        return {lead.id: self.shown_by(lead) for lead in self.with_phone(number)[0] if not self._is_elsewhere(lead)}
+
+    def shown_by(self, lead: records.Record) -> records.Fields:
+        """What shows that a lead that is no record's is the same still: its number."""
+        return {name: lead.fields.get(name) for name in self._phone_fields()}
+
+    def _is_elsewhere(self, lead: records.Record) -> bool:
+        """Whether syncd made a lead, but not for this client."""
+        marker = lead.fields.get(self._spec.marker_field or "") or ""
+        return marker.startswith("syncd:") and not marker.startswith(f"syncd:{self._client.name}:")
 
     def _events(self, person: Person) -> None:
         """Their calls and callbacks, as both the dialer and the store know them."""
@@ -181,7 +207,7 @@ class Persons:
 
     def _get(self, ids: Sequence[str]) -> list[records.Record]:
         """Leads with what is looked at here."""
-        names = [self._spec.key_field, self._spec.flags_field, *self._phone_fields()]
+        names = [self._spec.key_field, self._spec.marker_field, self._spec.flags_field, *self._phone_fields()]
         found = self._client.dialer.get(self._pipe.target.stream, ids, [name for name in names if name]) if ids else []
         return [one for one in found if not one.deleted]
 

@@ -53,9 +53,9 @@ class Finder:
         self._offline = offline
         self._leads = next((pipe for pipe in client.pipelines if pipe.kind == "leads"), None)
 
-    def find(self, text: str, kind: Kind | None = None) -> Meant:
-        """What the text means, or means as a `kind`. Raises UserError where it is no phone and must be one."""
-        kinds: Sequence[Kind] = (kind,) if kind else KINDS
+    def find(self, text: str, kind: Kind | None = None, *, of: Sequence[Kind] = KINDS) -> Meant:
+        """What the text means, `of` these kinds or as a `kind`. Raises UserError where it is no phone but must be."""
+        kinds: Sequence[Kind] = (kind,) if kind else of
         number = self._number(text, must=kind == "phone")
         found = self._stored(text, kinds, number) or self._live(text, kinds, number, forced=kind is not None)
         if not found.kind:
@@ -72,7 +72,7 @@ class Finder:
     def digests(self, text: str) -> set[str]:
         """By what the tombstones of a CRM record of this id, or of a phone, would be known."""
         hashes, number = self._db.hashes(), self._number(text, must=False)
-        phones = {erasures.phone_digest(hashes, number.code, number.national)} if number is not None else set()
+        phones = [erasures.phone_digest(hashes, number.code, number.national)] if number is not None else []
         return {erasures.record_digest(hashes, text), *phones}
 
     def _number(self, text: str, *, must: bool) -> phone.Phone | None:

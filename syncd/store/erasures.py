@@ -192,9 +192,13 @@ def confirm(db: Database, client: str, number: int) -> bool:
 
 
 def lift(connection: sa.Connection, client: str, digests: Collection[str]) -> int:
-    """Take these tombstones away; returns how many there were."""
-    mine = (_tombstone.c.client == client, _tombstone.c.digest.in_(sorted(digests)))
-    return connection.execute(sa.delete(_tombstone).where(*mine)).rowcount
+    """Take these tombstones away and, with that of a record, all of its erasure, those of its phones. Returns how many
+    there were."""
+    named = sa.and_(_tombstone.c.client == client, _tombstone.c.digest.in_(sorted(digests)))
+    of_records = sa.select(_tombstone.c.erasure_id).where(named, _tombstone.c.kind == "record")
+    ids = connection.execute(of_records).scalars().all()
+    beside = sa.and_(_tombstone.c.client == client, _tombstone.c.erasure_id.in_(ids))
+    return connection.execute(sa.delete(_tombstone).where(sa.or_(named, beside))).rowcount
 
 
 def _json(value: Mapping[str, Any]) -> str:

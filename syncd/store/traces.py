@@ -5,6 +5,7 @@ Ids of CRM records and of leads are told apart by where they stand: a lead's may
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ _intent = tables.intent
 _link = tables.link
 _decision = tables.decision
 EVENTS = ("calls", "callbacks")  # streams of the dialer
+_LEADS = "dialer.leads"
 _OF_EVENTS = ("crm.calls", "crm.tasks")  # targets that these go to
 _FREED_HINT = "the record that had this phone was erased; `syncd held retry` looks at this one again"
 
@@ -46,10 +48,13 @@ class Names:
 @dataclass(slots=True)
 class Removed:
     """What there was: numbers by table; `entries`, the records of calls and callbacks in the CRM, "calls/ID" each;
-    `until`: until then a lead may still appear of a request that nobody knows the end of."""
+    `leads`: those that were linked, with their keys; `bodies`: what waited to be sent to leads; `until`: until then a
+    lead may still appear of a request that nobody knows the end of."""
 
     counts: Counter[str] = field(default_factory=Counter)
     entries: list[str] = field(default_factory=list)
+    leads: dict[str, str] = field(default_factory=dict)
+    bodies: list[dict[str, str | None]] = field(default_factory=list)
     until: datetime | None = None
 
 
@@ -66,7 +71,9 @@ def remove(connection: sa.Connection, client: str, traces: Traces, names: Names,
     """Delete all of it. What waits or is held of a person ends with it, without a trace."""
     removed = Removed()
     for row in _intents(connection, client, traces):
-        late = row.sent_at + find_lag if row.state == "sending" and row.target == "dialer.leads" else None
+        if row.target == _LEADS and row.body:
+            removed.bodies.append(json.loads(row.body))
+        late = row.sent_at + find_lag if row.state == "sending" and row.target == _LEADS else None
         for moment in (late, row.look_at):
             if moment is not None:
                 removed.until = max(removed.until or moment, moment)
@@ -74,6 +81,11 @@ def remove(connection: sa.Connection, client: str, traces: Traces, names: Names,
         connection.execute(sa.delete(_intent).where(_intent.c.id == row.id))
         removed.counts["intents"] += 1
     removed.entries = _entries(connection, client, traces)
+    linked = sa.select(_link.c.dialer_id, _link.c.key).where(
+        _mine(_link, client, _link.c.crm_stream == "leads"), among(_link.c.crm_id, "ids")
+    )
+    found = connection.execute(linked, {"ids": sorted(traces.records)})
+    removed.leads = {row.dialer_id: row.key for row in found}
     for rows in _rows(client, traces, names):
         removed.counts[rows.name] += connection.execute(sa.delete(rows.table).where(rows.where), rows.values).rowcount
     _positions(connection, client, traces)
@@ -84,7 +96,9 @@ def remove(connection: sa.Connection, client: str, traces: Traces, names: Names,
 
 def _intents(connection: sa.Connection, client: str, traces: Traces) -> list[sa.Row[Any]]:
     """Intents about the records or second leads of theirs, and about their events, open and settled."""
-    columns = [_intent.c[name] for name in ("id", "target", "subject", "state", "sent_at", "look_at", "waits_for")]
+    columns = [
+        _intent.c[name] for name in ("id", "target", "subject", "state", "sent_at", "look_at", "waits_for", "body")
+    ]
     mine = _intent.c.client == client
     found: dict[int, sa.Row[Any]] = {}
     for ids in (traces.records, traces.events):

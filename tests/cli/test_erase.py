@@ -339,12 +339,17 @@ def test_an_opt_out_is_not_forgotten_with_the_person(crowded: tuple[Shop, Iterat
 
 def test_leads_that_syncd_has_not_made_go_only_if_that_is_said(crowded: tuple[Shop, Iterator[str]]) -> None:
     shop, people = crowded
-    first, second = next(people), next(people)
+    first, second, other = next(people), next(people), next(people)
     with shop.sim.world.lock:
         strangers = [
             shop.sim.world.insert_lead({"list_id": "101", "phone_code": "1", "phone_number": f"72755{crm_id}"}).lead_id
             for crm_id in (first, second)
         ]
+        elsewhere = shop.sim.world.insert_lead(
+            {"list_id": "101", "phone_code": "1", "phone_number": f"72755{second}", "source_id": "syncd:other:leads"}
+        ).lead_id
+        # somebody else's lead has the number now, and is theirs all the same
+        shop.sim.world.change_lead(lead(shop, other), {"phone_number": f"72755{second}"})
         # a second lead of ours, which nobody has found yet
         shop.sim.world.insert_lead(
             {"list_id": "101", "phone_number": "7275559999", "vendor_lead_code": second, "phone_code": "1"}
@@ -352,8 +357,13 @@ def test_leads_that_syncd_has_not_made_go_only_if_that_is_said(crowded: tuple[Sh
     ran = shop.syncd("erase", "acme", first, "--yes")
     assert f"syncd has not made: {strangers[0]}" in ran.out
     assert strangers[0] in shop.sim.world.leads
-    erase(shop, second, options=("--also-phone",))
+    said = shop.syncd("erase", "acme", second, "--yes", "--also-phone").out
+    assert f"made for another client: {elsewhere}" in said
+    assert f"other CRM records with one of the phones: {other}" in said
     assert strangers[1] not in shop.sim.world.leads
+    assert elsewhere in shop.sim.world.leads
+    assert len(leads(shop, other)) == 1
+    assert "for another client: nothing was done" in shop.syncd("erase", "acme", str(elsewhere), "--yes").err
 
 
 def test_a_lead_with_another_records_key_stops_it_before_anything_is_done(
@@ -490,6 +500,35 @@ def test_while_something_may_be_on_its_way_nothing_is_done(crowded: tuple[Shop, 
         number = erasing.begin(engine, client, erasing.Plan(person), by="a test", wait_seconds=0.1)
         assert erasing.go_on(engine, client, number).state == "by_hand"
     assert shop.query("SELECT count(*) FROM lease") == [(0,)]
+
+
+def test_what_came_about_since_somebody_looked_goes_too(crowded: tuple[Shop, Iterator[str]]) -> None:
+    shop, _ = crowded
+    shop.people(1, first=80021)
+    shop.crm("UPDATE people SET phone = '7275580021' WHERE id = 80021")
+    with opened(shop, lambda label, moment: None) as (engine, client):
+        person = persons.Persons(engine, client).look(subjects.Meant("crm", records=["80021"]))
+        assert person.leads == {}
+        shop.crm("UPDATE people SET phone = '7275580022' WHERE id = 80021")
+        once(shop)  # while the operator reads what is going to be done
+        assert lead(shop, "80021").phone_number == "7275580022"
+        shop.crm("UPDATE people SET phone = '7275580023' WHERE id = 80021")
+        site.door(shop.sim.url, "faults", spec="error_before")
+        shop.syncd("run", "--once")  # and the next change waits to be sent
+        site.door(shop.sim.url, "faults", spec="")
+        number = erasing.begin(engine, client, erasing.Plan(person), by="a test", wait_seconds=1.0)
+        assert erasing.go_on(engine, client, number).state == "by_hand"
+    assert leads(shop, "80021") == []
+    shop.people(1, first=80024)
+    shop.crm("UPDATE people SET phone = '7275580023' WHERE id = 80024")
+    once(shop, code=1)
+    assert leads(shop, "80024") == [], "the number that waited has a tombstone, too"
+    ran = shop.syncd("erased", "lift", "acme", "80021", "--why", "they want to be called again")
+    assert ran.code == 0, ran.err
+    shop.crm("UPDATE people SET first_name = 'Back' WHERE id = 80021")
+    once(shop)
+    assert len(leads(shop, "80021")) == 1, "with the record its phones may come back"
+    erase(shop, "80021", "80024")
 
 
 def test_an_older_syncd_that_knows_no_tombstones_is_kept_from_the_store(shop: Shop) -> None:

@@ -80,6 +80,28 @@ class Extras:
                     locked = [name for name in written if not known[name].writable]
                     assert not locked, f"{stream}: {locked} are said not to be writable"
 
+    def test_an_erased_lead_is_gone_and_another_one_is_not_touched(self, far: FarSide) -> None:
+        """It can be erased as often as wanted; what is left of it is told without asking anybody."""
+        with tools.connected(far) as connector:
+            if not isinstance(connector, protocol.Erases):
+                pytest.skip(_NONE_SUCH)
+            key_field = connector.streams["leads"].key_field
+            assert key_field is not None, "whose a lead is cannot be seen"
+            changes = [tools.creation(far, connector, "leads", number) for number in range(2)]
+            ids = tools.applied(connector, "leads", changes)
+            mine, other = ({key_field: one.key.value} for one in changes)
+            assert list(connector.events_of(ids[0])) == []
+            with pytest.raises(errors.Rejected):
+                connector.erase(ids[0], other)
+            assert {one.id for one in connector.get("leads", ids, [key_field])} == set(ids)
+            for _ in range(2):
+                connector.erase(ids[0], mine)
+                assert [one.id for one in connector.get("leads", ids, [key_field])] == [ids[1]]
+            before = _asked(far)
+            assert all(connector.left_by_hand(ids))
+            assert list(connector.left_by_hand([])) == []
+            assert _asked(far) == before, "it sends requests"
+
     def test_each_call_gets_its_own_recordings(self, far: FarSide) -> None:
         """In order of the calls and, of one call, of their beginnings; a call without any gets an empty list, one whose
         link is not there yet a recording without a link."""
