@@ -55,15 +55,11 @@ def status(client: str | None = None, /, *, session: sessions.Given) -> int:
         ]
         configured = {(one.name, pipe.name): pipe for one in clients for pipe in one.pipelines}
         known = {one.name: _known(one) for one in clients}
-        audited = {one.name: _audited(db, one.name) | erase.unfinished(db, one.name) for one in clients}
-        adoptions = {one.name: {"adoption": adopt.shown(db, one.name)} for one in clients}
+        beside = {one.name: _beside(db, one.name) for one in clients}
         if db.sqlite:
             process = db.holder()
             session.out.line(f"syncd runs as process {process}" if process else "no daemon runs")
-    shown = [
-        _shown(one, configured, now) | {"known": known[one.name], **audited[one.name], **adoptions[one.name]}
-        for one in found
-    ]
+    shown = [_shown(one, configured, now) | {"known": known[one.name], **beside[one.name]} for one in found]
     for one in shown:
         one["needs_operator"] = one["needs_operator"] or any(erasure["error"] for erasure in one["erasures_open"])
     session.out.table(
@@ -77,30 +73,35 @@ def status(client: str | None = None, /, *, session: sessions.Given) -> int:
     )
     session.out.line()
     for one in shown:
-        session.out.line(f"{one['client']}: {one['links']} leads in dialling, {one['removed']} taken out of it")
-        for line in adopt.lines(one["client"], one["adoption"]) if one["adoption"] else ():
-            session.out.line(f"  {line}")
-        for stream in one["streams"]:
-            if stream["interrupted"]:
-                session.out.line(
-                    f"  the last run of {stream['stream']} ended without saying how; the next one looks up what it sent"
-                )
-        for pipe in one["pipelines"]:
-            if pipe["paused_by"]:
-                session.out.line(f"  {pipe['pipeline']} is paused by {pipe['paused_by']}: {pipe['paused_why']}")
-                session.out.line(f"    {pipe['resume']}")
-            if pipe["reread"]:
-                session.out.line(f"  the mapping of {pipe['pipeline']} has changed since it read everything;")
-                session.out.line(f"    records that have not changed are read again by `{pipe['reread']}`")
-        _say_audits(session.out, one, now)
-        _say_erasures(session.out, one)
-        if held := sum(sum(pipe["held"].values()) for pipe in one["pipelines"]):
-            session.out.line(f"  {held} held: `syncd held list {one['client']}`")
-        for role, lines in one["known"].items():
-            for line in lines:
-                session.out.line(f"  {role}: {line}")
+        _say(session.out, one, now)
     session.out.result(shown)
     return 0
+
+
+def _say(out: output.Output, one: dict[str, Any], now: datetime) -> None:
+    """What there is to say of a client besides the tables."""
+    out.line(f"{one['client']}: {one['links']} leads in dialling, {one['removed']} taken out of it")
+    for line in adopt.lines(one["client"], one["adoption"]) if one["adoption"] else ():
+        out.line(f"  {line}")
+    for stream in one["streams"]:
+        if stream["interrupted"]:
+            out.line(
+                f"  the last run of {stream['stream']} ended without saying how; the next one looks up what it sent"
+            )
+    for pipe in one["pipelines"]:
+        if pipe["paused_by"]:
+            out.line(f"  {pipe['pipeline']} is paused by {pipe['paused_by']}: {pipe['paused_why']}")
+            out.line(f"    {pipe['resume']}")
+        if pipe["reread"]:
+            out.line(f"  the mapping of {pipe['pipeline']} has changed since it read everything;")
+            out.line(f"    records that have not changed are read again by `{pipe['reread']}`")
+    _say_audits(out, one, now)
+    _say_erasures(out, one)
+    if held := sum(sum(pipe["held"].values()) for pipe in one["pipelines"]):
+        out.line(f"  {held} held: `syncd held list {one['client']}`")
+    for role, lines in one["known"].items():
+        for line in lines:
+            out.line(f"  {role}: {line}")
 
 
 def _say_audits(out: output.Output, one: dict[str, Any], now: datetime) -> None:
@@ -120,6 +121,11 @@ def _say_erasures(out: output.Output, one: dict[str, Any]) -> None:
     if one["erasures_by_hand"]:
         which = ", ".join(map(str, one["erasures_by_hand"]))
         out.line(f"  erasures with something left by hand: {which}: `syncd erased list {one['client']}`")
+
+
+def _beside(db: Database, client: str) -> dict[str, Any]:
+    """Audits, erasures and adoptions of a client."""
+    return {**_audited(db, client), **erase.unfinished(db, client), "adoption": adopt.shown(db, client)}
 
 
 def _audited(db: Database, client: str) -> dict[str, Any]:

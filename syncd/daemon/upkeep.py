@@ -101,11 +101,11 @@ class Upkeep:
 def begun(
     db: Database,
     engine: Engine,
-    settings: models.Settings,
+    settings: Callable[[], models.Settings],
     found: Callable[[], Sequence[tuple[parts.Client, model.Side]]],
 ) -> Iterator[None]:
     """The upkeep of a daemon that runs these streams, for as long as this lasts."""
-    one = Upkeep(db, engine, lambda: settings, found)
+    one = Upkeep(db, engine, settings, found)
     with closing(one):
         one.start()
         yield
