@@ -131,6 +131,17 @@ def test_a_phone_code_table_prints_the_offset() -> None:
         assert door.leads()["7275551009"]["gmt_offset_now"] == "-5.00"
 
 
+def test_without_a_table_of_archived_leads_php_stops_and_says_nothing() -> None:
+    with vicidial.serve(state()) as sim:
+        door = Door(sim.url)
+        lead = door.add_lead("7275551000")
+        asked = {"user": "6666", "pass": "1234", "source": "syncd", "function": "lead_all_info", "lead_id": lead}
+        assert door.post(API, {**asked, "archived_lead": "Y"}) == (500, "")
+        door.sim("delete", lead_id=lead, archive=True)
+        assert door.post(API, {**asked, "archived_lead": "Y"})[1].startswith("NEW|6666|")
+        assert door.post(API, {**asked, "archived_lead": "Y", "lead_id": "1"})[1].startswith("ERROR: ")
+
+
 def test_an_agent_api_function_of_an_agent_at_work_succeeds(guide: Door) -> None:
     login = {"source": "syncd", "user": "6666", "pass": "1234", "agent_user": "1001"}
     guide.sim("agent", user="1001", campaign_id="TESTCAMP")

@@ -64,8 +64,7 @@ def dialable(world: World, lead: int) -> None:
 
 
 def archived(world: World, lead: int) -> None:
-    world.archived_leads[lead] = world.leads[lead]
-    world.delete_lead(world.leads[lead])
+    world.archive_lead(world.leads[lead])
 
 
 def day(world: World, days: int) -> str:
@@ -153,6 +152,21 @@ def test_each_reason_is_seen(sim: vicidial.Simulator, dialer: VicidialConnector,
     assert found[code].fix or state != "prevents", "what to do about it"
     if code == "list":
         assert (found["campaign"].state, "campaign NONE is not visible" in found["campaign"].said) == ("unknown", True)
+
+
+@pytest.mark.parametrize("has_archive", [False, True])
+def test_a_lead_that_is_gone_is_told_although_stock_has_no_archive_to_look_in(
+    sim: vicidial.Simulator, dialer: VicidialConnector, has_archive: bool
+) -> None:
+    lead = made(dialer)
+    with sim.world.lock:
+        sim.world.has_lead_archive = has_archive
+        sim.world.delete_lead(sim.world.leads[int(lead)])
+    found = looked(dialer, lead)
+    assert {code: one.state for code, one in found.items()} == {
+        "gone": "prevents",
+        **({} if has_archive else {"archived": "unknown"}),
+    }
 
 
 def test_a_list_is_dialled_on_its_last_day(sim: vicidial.Simulator, dialer: VicidialConnector) -> None:

@@ -244,8 +244,9 @@ def _delete(sim: "Simulator", arguments: Arguments) -> Arguments:
     with sim.world.lock:
         lead = _lead(sim, arguments)
         if arguments.get("archive"):
-            sim.world.archived_leads[lead.lead_id] = lead
-        sim.world.delete_lead(lead)
+            sim.world.archive_lead(lead)
+        else:
+            sim.world.delete_lead(lead)
         return {"deleted": lead.lead_id}
 
 

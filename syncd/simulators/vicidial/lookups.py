@@ -56,7 +56,11 @@ def lead_all_info(req: Request) -> None:
     data = f"{req.user_name}|{lead_id}|{phone}"
     found: list[rows.Lead] = []
     if lead_id:
-        table = req.world.archived_leads if req.get("archived_lead") == "Y" else req.world.leads
+        table = req.world.leads
+        if req.get("archived_lead") == "Y":
+            if not req.world.has_lead_archive:
+                raise PhpFatal  # a query of a table that nobody has made
+            table = req.world.archived_leads
         lead = table.get(int(lead_id))
         found = [lead] if lead else []
     elif 6 <= len(phone) <= 19:

@@ -87,7 +87,9 @@ class World:
         self.dnc: dict[str, set[str]] = {SYSTEM_DNC: set(state.get("dnc", ()))}
         self.dnc.update((name, set(numbers)) for name, numbers in state.get("campaign_dnc", {}).items())
         self.leads: dict[int, rows.Lead] = {}
-        self.archived_leads: dict[int, rows.Lead] = {}  # vicidial_list_archive
+        # vicidial_list_archive, which a fresh installation does not have: whoever wants it makes it.
+        self.has_lead_archive = bool(system.get("lead_archive", 0))
+        self.archived_leads: dict[int, rows.Lead] = {}
         self._by_column = {"phone_number": _Index(), "alt_phone": _Index(), "vendor_lead_code": _Index()}
         self.next_lead_id = int(system.get("next_lead_id", FIRST_LEAD_ID))
         # Leads inserted by the API: what the control door waits for and counts.
@@ -156,6 +158,12 @@ class World:
         if changed:
             lead.modify_date = self.clock.text()
         return changed
+
+    def archive_lead(self, lead: rows.Lead) -> None:
+        """Move a lead to the archive, which is made if it is not there."""
+        self.has_lead_archive = True
+        self.archived_leads[lead.lead_id] = lead
+        self.delete_lead(lead)
 
     def delete_lead(self, lead: rows.Lead) -> None:
         """Delete a lead, or one of the archive; its hopper entry and calls stay, as on a real server."""
