@@ -131,6 +131,16 @@ def test_a_phone_code_table_prints_the_offset() -> None:
         assert door.leads()["7275551009"]["gmt_offset_now"] == "-5.00"
 
 
+@pytest.mark.parametrize(("phone", "offset"), [("6715551007", "10"), ("5555551007", "-5"), ("7275551007", "-5")])
+def test_an_unknown_area_code_has_the_offset_of_the_first_one_and_no_offset_has_a_plus(phone: str, offset: str) -> None:
+    with vicidial.serve({**state(), "phone_codes": {"727": "-5", "671": "+10"}}) as sim:
+        door = Door(sim.url)
+        answer = door.ask("check_phone_number", phone_number=phone, local_call_time="24hours")
+        assert answer.startswith(f"AREACODE: 1|{offset}#PHONE: {phone}|")
+        assert door.ask("add_lead", phone_number=phone, list_id="101").endswith(f"|{offset}|6666\n")
+        assert door.leads()[phone]["gmt_offset_now"] == f"{offset}.00"
+
+
 def test_without_a_table_of_archived_leads_php_stops_and_says_nothing() -> None:
     with vicidial.serve(state()) as sim:
         door = Door(sim.url)

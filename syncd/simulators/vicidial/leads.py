@@ -26,10 +26,12 @@ def check_number(req: Request, function: str) -> None:
 
 
 def gmt_offset(req: Request) -> str:
-    """The number's offset by the server's phone-code table; empty if that does not know it."""
-    if (req.get("phone_code") or "1") != "1":
+    """The number's offset by the server's phone-code table, which here has only country code 1: that of its area code,
+    of an unknown one the country's first, as stock code has it; empty if the table has nothing of the country."""
+    codes = req.world.phone_codes
+    if not codes or (req.get("phone_code") or "1") != "1":
         return ""
-    return req.world.phone_codes.get(req.get("phone_number")[:3], "")
+    return codes.get(req.get("phone_number")[:3], next(iter(codes.values()))).replace("+", "")
 
 
 def insert(req: Request, list_id: str, *, status: str, gender: str, function: str) -> rows.Lead:
