@@ -1,7 +1,8 @@
 """The guard: which staged changes look like an accident, so that a person looks before they go out. Pure.
 
 What takes somebody out of dialling because the law wants it (an opt-out, a consent that is gone, a do-not-call request
-of a call) is no accident that may wait: it is neither counted nor stopped.
+of a call) is no accident that may wait: it is neither counted nor stopped. Neither is a removal that repeats one: the
+lead is out of dialling, and stays so.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ FEW = 5
 """From so many leads on, taking out most of them means that the CRM looks empty; fewer, and a person cleans up."""
 
 
-def exempt(kind: str, reason: str, *, urgent: bool) -> bool:
-    """Whether a change goes out whatever the guard says (in SQL: `store.delivery.lawful`)."""
-    return urgent and (kind != "remove" or reason in model.LAWFUL)
+def exempt(kind: str, reason: str, *, urgent: bool, is_out: bool = False) -> bool:
+    """Whether a change goes out whatever the guard says (in SQL: `store.delivery.exempt`). `is_out`: the lead was taken
+    out of dialling before."""
+    return urgent and (kind != "remove" or is_out or reason in model.LAWFUL)
 
 
 def looks_into(limits: model.GuardLimits, updates: int) -> bool:

@@ -171,7 +171,8 @@ def _log(ctx: Context, pipe: model.Pipeline, settlements: Sequence[settling.Sett
         result = type(error).__name__ if error is not None else one.claimed.change.kind
         ctx.run.count(f"{pipe.name}.sent.{result}")
         change = one.claimed.change
-        if error is None and guard.exempt(change.kind, change.reason, urgent=change.urgent):
+        is_out = one.claimed.link is not None and bool(one.claimed.link.removed)
+        if error is None and guard.exempt(change.kind, change.reason, urgent=change.urgent, is_out=is_out):
             ctx.run.count(f"{pipe.name}.lawful.{result}")
         if error is not None and not isinstance(error, errors.Screened):
             ctx.report.failed += 1

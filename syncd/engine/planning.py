@@ -41,18 +41,20 @@ def plan_page(
     `asked`: an operator named each record, so that one without a time is not left out; `backfill`: goes out after live
     work."""
     batches = []
+    news: dict[str, records.Record] = {}
     occurred = ctx.spec.occurred_field
     for pipe in ctx.pipes:
         since = started[pipe.name]
         fresh = [record for record in page if (moment := at(occurred, record)) is None or moment >= since]
         if len(fresh) < len(page):
             ctx.run.count(f"{pipe.name}.skip.before_start", len(page) - len(fresh))
-        todo = _changed(ctx, pipe, fresh, again=again)
+        todo, told = _changed(ctx, pipe, fresh, again=again)
+        if pipe.kind != "leads":
+            news.update((record.id, record) for record in told)
         if todo:
             batch, *aside = _planned(ctx, pipe, todo, asked=asked)
             batches += [replace(batch, backfill=backfill), *aside]
-            batches += _removed_again(ctx, pipe, [record for record, _ in todo])
-    return batches
+    return batches + _removed_again(ctx, list(news.values()))
 
 
 def _planned(
@@ -63,14 +65,14 @@ def _planned(
     return [_dnc(ctx, pipe, todo)] if pipe.kind == "dnc" else _calls(ctx, pipe, todo)
 
 
-def _removed_again(ctx: Context, pipe: model.Pipeline, page: Sequence[records.Record]) -> list[staging.Batch]:
+def _removed_again(ctx: Context, news: Sequence[records.Record]) -> list[staging.Batch]:
     """Leads that are out of dialling but were called: the call's disposition may have put them back, so they are
-    taken out once more."""
+    taken out once more. Calls that say nothing new have had that already."""
     spec = ctx.spec
     out = next((one for one in ctx.client.pipelines if one.kind == "leads"), None)
-    if out is None or pipe.kind == "leads" or spec.parent is None:
+    if out is None or spec.parent is None or not news:
         return []
-    ended = {record.fields.get(spec.parent[0]) or "" for record in page if "live" not in plan.flags_of(record, spec)}
+    ended = {record.fields.get(spec.parent[0]) or "" for record in news if "live" not in plan.flags_of(record, spec)}
     links = known.links_by_dialer(ctx.db, ctx.client.name, "leads", ended)
     plans = [
         model.Plan(
@@ -96,21 +98,20 @@ def at(occurred_field: str | None, record: records.Record) -> datetime | None:
 
 def _changed(
     ctx: Context, pipe: model.Pipeline, page: Sequence[records.Record], *, again: bool
-) -> list[tuple[records.Record, str]]:
-    """The records whose row differs from when this pipeline last planned it, with the row's digest."""
+) -> tuple[list[tuple[records.Record, str]], list[records.Record]]:
+    """The records to plan with the digests of their rows – those whose row differs from when this pipeline last planned
+    it; `again`: all – and those whose row does differ."""
     names = [name for name in pipe.reads if name != "crm_id"] if pipe.looks_at == ctx.side else []
     names += [name for name in _always(ctx.spec) if name not in names]
     row, version = ctx.hashes.row, pipe.version
     digests = [row([*map(record.fields.get, names), _mark(record)], version) for record in page]
     last = known.decisions(ctx.db, ctx.client.name, pipe.name, [record.id for record in page])
-    todo = [
-        (record, raw)
-        for record, raw in zip(page, digests, strict=True)
-        if again or _tells(record, raw, last.get(record.id))
-    ]
+    rows = list(zip(page, digests, strict=True))
+    told = [(record, raw) for record, raw in rows if _tells(record, raw, last.get(record.id))]
+    todo = rows if again else told
     if len(todo) < len(page):
         ctx.run.count(f"{pipe.name}.unchanged", len(page) - len(todo))
-    return todo
+    return todo, [record for record, _ in told]
 
 
 def _tells(record: records.Record, raw: str, last: known.Decision | None) -> bool:

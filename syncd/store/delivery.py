@@ -149,9 +149,22 @@ def _awaits_adoption() -> sa.ColumnElement[bool]:
 
 
 def lawful() -> sa.ColumnElement[bool]:
-    """Whether an intent is one that no guard counts or stops, see `core.guard`."""
+    """Whether an intent is what the law wants: a do-not-call request, or somebody taken out of dialling for it."""
     reasons = sa.or_(_intent.c.kind != "remove", _intent.c.reason.in_(model.LAWFUL))
     return sa.and_(_intent.c.lane == int(model.Lane.URGENT), reasons)
+
+
+def exempt() -> sa.ColumnElement[bool]:
+    """Whether an intent is one that no guard counts or stops, see `core.guard`."""
+    out = _link.alias("out")
+    is_out = sa.exists().where(
+        out.c.client == _intent.c.client,
+        out.c.crm_stream == "leads",
+        out.c.crm_id == _intent.c.subject,
+        out.c.removed != "",
+    )
+    repeats = sa.and_(_intent.c.lane == int(model.Lane.URGENT), _intent.c.kind == "remove", is_out)
+    return sa.or_(lawful(), repeats)
 
 
 @cache
@@ -177,7 +190,7 @@ def _ready_to_send(column: str, *, lawful_only: bool) -> sa.Select[Any]:
             _intent.c.due_at <= sa.bindparam("now"),
             _intent.c.lane <= sa.bindparam("lane"),
             *not_blocked(),
-            *((lawful(),) if lawful_only else ()),
+            *((exempt(),) if lawful_only else ()),
         )
         .order_by(_intent.c.lane, _intent.c.id)
         .limit(sa.bindparam("size"))

@@ -33,7 +33,7 @@ def totals(run: Run, pipe: model.Pipeline, hashes: digest.Digest) -> guard.Total
         _intent.c.client == run.client,
         _intent.c.pipeline == pipe.name,
         _intent.c.state == "staged",
-        sa.not_(delivery.lawful()),
+        sa.not_(delivery.exempt()),
     )
     linked = sa.exists().where(
         _link.c.client == _intent.c.client, _link.c.crm_stream == "leads", _link.c.crm_id == _intent.c.subject
