@@ -2,7 +2,7 @@
 
 A newer version of a record replaces its staged or held intent, an older one never does; a staged intent that is no
 longer needed is cancelled. An intent that is held because several far records carry its key stays: only a person can
-tell which is right.
+tell which is right. So does one whose far record is gone, as long as there is nothing to send that would show it again.
 """
 
 from __future__ import annotations
@@ -171,6 +171,8 @@ class _Stager:
         if held is not None:
             if plan.verdict == "hold" and held.reason == plan.reason and held.kind == "review":
                 return None
+            if plan.verdict == "none" and held.reason == "missing":
+                return None  # that it differs in nothing from the record that is gone does not bring that back
             self._end(held.id, "replaced", plan.verdict)
         if wants and staged is not None:
             values = self._values(plan, staged if partial else None) | {"lane": self._lane(plan, staged)}

@@ -53,6 +53,23 @@ def test_a_lead_that_is_gone_is_created_anew_only_when_asked(site: sites.Site) -
     assert [one.fields["first_name"] for one in site.leads_of("1")] == ["Anna"]
 
 
+def test_a_lead_that_is_gone_stays_held_though_the_record_is_as_both_sides_had_it_again(site: sites.Site) -> None:
+    engine, client = site.start()
+    site.person("1", first_name="Ann", phone="7275550001")
+    site.advance(10)
+    sync(engine, client)
+    del site.dialer.table("leads")[site.leads_of("1")[0].id]
+    for name in ("Anna", "Ann", "Zoe"):
+        site.person("1", first_name=name)
+        site.advance(10)
+        sync(engine, client)
+        assert reasons(engine) == ["missing"], name
+    retry(engine, client)
+    sync(engine, client)
+    assert reasons(engine) == []
+    assert [one.fields["first_name"] for one in site.leads_of("1")] == ["Zoe"]
+
+
 def test_what_several_leads_carry_is_looked_for_again_before_anything_is_sent(site: sites.Site) -> None:
     engine, client = site.start(faults=faulty.Faults("lost_after", 1))
     site.person("1", first_name="Ann", phone="7275550001")
