@@ -145,7 +145,7 @@ def test_without_a_table_of_archived_leads_php_stops_and_says_nothing() -> None:
     with vicidial.serve(state()) as sim:
         door = Door(sim.url)
         lead = door.add_lead("7275551000")
-        asked = {"user": "6666", "pass": "1234", "source": "syncd", "function": "lead_all_info", "lead_id": lead}
+        asked = {"user": "6666", "pass": "1234", "source": "syncd", "function": "lead_all_info", "lead_id": str(lead)}
         assert door.post(API, {**asked, "archived_lead": "Y"}) == (500, "")
         door.sim("delete", lead_id=lead, archive=True)
         assert door.post(API, {**asked, "archived_lead": "Y"})[1].startswith("NEW|6666|")
