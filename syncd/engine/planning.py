@@ -139,12 +139,12 @@ def _leads(
     claims = [_phone_digest(ctx, pipe, one) for one in mapped]
     holders = known.phone_holders(ctx.db, name, {claim for claim in claims if claim})
     claimed_by = {crm_id: phone for phone, crm_id in holders.items()}
-    own = [erasures.record_digest(ctx.hashes, crm_id) for crm_id in ids]
-    stones = erasures.standing(ctx.db, name, {*own, *(claim for claim in claims if claim)})
+    gone = erasures.erased(ctx.db, name, ids)
+    numbers = erasures.standing(ctx.db, name, {claim for claim in claims if claim})
     plans = []
     planned_as = replace(pipe, start="all") if asked else pipe
-    for (record, raw), one, claim, stone in zip(todo, mapped, claims, own, strict=True):
-        if stone in stones:
+    for (record, raw), one, claim in zip(todo, mapped, claims, strict=True):
+        if record.id in gone:
             plans.append(erased.record(record, raw))
             continue
         holder = holders.get(claim, "") if claim else ""
@@ -155,7 +155,7 @@ def _leads(
             adoption=adopted.get(record.id, ""),
         )
         decided = plan.lead(planned_as, record, facts, one, ctx.hashes, raw)
-        if claim in stones:
+        if claim in numbers:
             decided = erased.phone(pipe, decided, facts, one, ctx.hashes)
         if decided.frees_phone or decided.phone:
             holders.pop(claimed_by.pop(record.id, ""), None)

@@ -29,6 +29,9 @@ _STANDING = sa.select(_tombstone.c.digest).where(
 )
 
 
+_ANY = sa.select(_tombstone.c.digest).where(_tombstone.c.client == sa.bindparam("client")).limit(1)
+
+
 @dataclass(frozen=True, slots=True)
 class Erasure:
     """One person's. `digest`: of what the operator named. `work`: what is still to be done on the dialer, None once it
@@ -59,9 +62,15 @@ def phone_digest(hashes: digest.Digest, code: str, national: str) -> str:
     return hashes.value(code + national)
 
 
+def any_of(db: Database, client: str) -> bool:
+    """Whether this client has tombstones at all: most have none, and need not be asked by each digest."""
+    with db.read() as connection:
+        return connection.execute(_ANY, {"client": client}).first() is not None
+
+
 def standing(db: Database, client: str, digests: Collection[str]) -> set[str]:
     """Those of the digests that have a tombstone."""
-    if not digests:
+    if not digests or not any_of(db, client):
         return set()
     with db.read() as connection:
         parts = [{"client": client, "ids": part} for part in known.slices(digests)]
@@ -70,6 +79,8 @@ def standing(db: Database, client: str, digests: Collection[str]) -> set[str]:
 
 def erased(db: Database, client: str, crm_ids: Sequence[str]) -> set[str]:
     """Those of the CRM records that were erased."""
+    if not any_of(db, client):
+        return set()
     hashes = db.hashes()
     by_digest = {record_digest(hashes, crm_id): crm_id for crm_id in crm_ids}
     return {by_digest[one] for one in standing(db, client, by_digest)}
