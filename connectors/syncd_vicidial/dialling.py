@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from syncd.sdk import errors, records
 from syncd.sdk.protocol import Circumstance
-from syncd_vicidial import answers, callbacks, dial_reads, dial_tables, windows
+from syncd_vicidial import answers, callbacks, dial_reads, dial_tables, lead_archive, windows
 from syncd_vicidial.api import Api
 from syncd_vicidial.calls import Calls
 from syncd_vicidial.dial_rules import BY_HAND, of_campaign, of_list, unseen
@@ -137,11 +137,9 @@ class Dialling:
         return "" if isinstance(told, errors.SyncdError) else told.get("DATE", "")[:10]
 
     def _gone(self, lead_id: str) -> Iterator[Circumstance]:
-        """Where a lead is that is not among those that are dialled. VICIdial comes without the archive's table, and
-        where nobody has made that, stock trunk 3884 answers HTTP 500 with nothing in it: the lead is gone all the
-        same."""
-        said = self._looked(lambda: self._api.read("lead_all_info", {"lead_id": lead_id, "archived_lead": "Y"}))
-        if not isinstance(said, errors.SyncdError) and said.strip() and not said.startswith("ERROR: "):
+        """Where a lead is that is not among those that are dialled."""
+        said = self._looked(lambda: lead_archive.read(self._api, lead_id))
+        if isinstance(said, str) and said.strip() and not said.startswith("ERROR: "):
             fix = "bring it back (function `lead_dearchive`) if it is to be dialled"
             yield Circumstance("archived", "prevents", "the lead was moved to the archive, where nobody dials it", fix)
             return

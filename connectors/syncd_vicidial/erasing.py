@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from syncd.sdk import errors, records
-from syncd_vicidial import all_info, answers, flags
+from syncd_vicidial import all_info, answers, flags, lead_archive
 from syncd_vicidial.api import Api
 from syncd_vicidial.callback_stream import CallbackStream
 from syncd_vicidial.dialling import Dialling
@@ -85,7 +85,8 @@ class Erasing:
         )
         tables = (
             "VICIdial, archived callbacks (vicidial_callbacks_archive, with comments) and further numbers "
-            f"(vicidial_list_alt_phones) of {which}: in the database, by lead_id"
+            f"(vicidial_list_alt_phones) of {which}: in the database, by lead_id; if there is an archive of leads "
+            "(vicidial_list_archive) that cannot be read, there, too"
         )
         requests = (
             "VICIdial, vicidial_api_log and vicidial_url_log keep requests with names and numbers: the cron job that "
@@ -133,11 +134,11 @@ class Erasing:
             raise errors.Rejected([errors.Problem(what, fix="delete it in the database (vicidial_list_archive)")])
 
     def _archived(self, lead_id: str) -> Mapping[str, str] | None:
-        said = self._api.read("lead_all_info", {"lead_id": lead_id, "header": "YES", "archived_lead": "Y"})
+        said = lead_archive.read(self._api, lead_id)
         lead = all_info.parse(said, lead_id)
         if lead is not None:
             return lead.columns
-        if said.lstrip().startswith("ERROR: "):
+        if not said or said.lstrip().startswith("ERROR: "):
             return None
         raise errors.RetryLater("lead_all_info gives an answer that is not understood")
 

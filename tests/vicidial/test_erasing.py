@@ -58,6 +58,7 @@ def test_all_that_goes_with_a_lead_goes_and_its_events_are_told_before(place: Pl
 def test_a_copy_in_the_archive_of_leads_goes_too_unless_it_is_another_lead(place: Place) -> None:
     sim, dialer, lead_id = place
     with sim.world.lock:
+        sim.world.has_lead_archive = True
         # the separator in a comment tears the row apart
         sim.world.archived_leads[int(lead_id)] = dataclasses.replace(lead(place), comments="a|b")
     dialer.erase(lead_id, MINE)
@@ -65,6 +66,17 @@ def test_a_copy_in_the_archive_of_leads_goes_too_unless_it_is_another_lead(place
     with sim.world.lock:
         sim.world.archived_leads[int(lead_id)] = rows.Lead(int(lead_id), vendor_lead_code="K2", list_id="101")
     with pytest.raises(errors.Rejected, match="is another one by now: its vendor_lead_code differs"):
+        dialer.erase(lead_id, MINE)
+    assert int(lead_id) in sim.world.archived_leads
+
+
+def test_an_archive_that_is_there_and_does_not_answer_is_waited_for(place: Place) -> None:
+    sim, dialer, lead_id = place
+    with sim.world.lock:
+        sim.world.has_lead_archive = True
+        sim.world.archived_leads[int(lead_id)] = dataclasses.replace(lead(place), last_name="O'Hara")
+        sim.world.raise_on_sql_errors = True
+    with pytest.raises(errors.RetryLater, match="HTTP 500"):
         dialer.erase(lead_id, MINE)
     assert int(lead_id) in sim.world.archived_leads
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from . import dnc, leads, rows, times
+from . import dnc, leads, rows, search, times
 from .request import PhpFatal, Request
 
 _ALL_INFO = (
@@ -56,12 +56,7 @@ def lead_all_info(req: Request) -> None:
     data = f"{req.user_name}|{lead_id}|{phone}"
     found: list[rows.Lead] = []
     if lead_id:
-        table = req.world.leads
-        if req.get("archived_lead") == "Y":
-            if not req.world.has_lead_archive:
-                raise PhpFatal  # a query of a table that nobody has made
-            table = req.world.archived_leads
-        lead = table.get(int(lead_id))
+        lead = search.table(req).get(int(lead_id))
         found = [lead] if lead else []
     elif 6 <= len(phone) <= 19:
         found = sorted(req.world.leads_where("phone_number", phone), key=lambda lead: -lead.lead_id)[:1000]

@@ -1,9 +1,9 @@
 """Finding leads the way update_lead and lead_search do."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from . import rows
-from .request import Request
+from .request import PhpFatal, Request
 
 
 def lists_to_search(req: Request, list_id: str) -> set[str] | None:
@@ -29,6 +29,15 @@ def newest_first(leads: Iterable[rows.Lead], lists: set[str] | None, at_most: in
     return sorted(within, key=lambda lead: lead.entry_date, reverse=True)[:at_most]
 
 
+def table(req: Request) -> Mapping[int, rows.Lead]:
+    """The leads among which one is looked up by its id: those in dialling, or the archive's if that is asked for."""
+    if req.get("archived_lead") != "Y":
+        return req.world.leads
+    if not req.world.has_lead_archive:
+        raise PhpFatal  # a query of a table that nobody has made
+    return req.world.archived_leads
+
+
 def for_update(req: Request, list_id: str) -> list[rows.Lead]:
     """The leads an update_lead is about; end the request if it names none.
 
@@ -46,8 +55,7 @@ def for_update(req: Request, list_id: str) -> list[rows.Lead]:
     lists, at_most = lists_to_search(req, list_id), limit(req, 1)
     found: list[rows.Lead] = []
     if by_id:
-        table = req.world.archived_leads if req.yes("archived_lead") else req.world.leads
-        lead = table.get(int(lead_id))
+        lead = table(req).get(int(lead_id))
         found = newest_first([lead] if lead else [], lists, at_most)
     if by_vendor and not found:
         found = newest_first(req.world.leads_where("vendor_lead_code", vendor_lead_code), lists, at_most)
