@@ -151,7 +151,7 @@ def test_dnc_check_add_and_remove_by_hand(begun: Shop) -> None:
         "line 5: not listed",
     ]
     added = begun.syncd("dnc", "add", "acme", stdin="7275550199")
-    assert (added.code, added.out.strip()) == (0, "1 numbers are on the lists now")
+    assert (added.code, added.out.strip()) == (0, "1 number is on the lists now")
     assert "7275550199" in begun.sim.world.dnc[SYSTEM]
     why = ("--why", "asked for it in writing, case 12")
     refused = begun.syncd("dnc", "remove", "acme", *why, stdin="7275550199")

@@ -95,12 +95,16 @@ def erase(shop: Shop, *lines: str, options: tuple[str, ...] = (), code: int = 0)
 
 
 def everything(shop: Shop) -> str:
-    """All that the store holds, but hashes and what is said to administrators."""
+    """All that the store holds, but hashes, times (their digits may look like an id), and what is left by hand."""
     with closing(Database(shop.settings_now()["store"])) as db, db.read() as connection:
         return json.dumps(
             {
                 table.name: [
-                    {name: str(value) for name, value in row._mapping.items() if name != "by_hand"}
+                    {
+                        name: str(value)
+                        for name, value in row._mapping.items()
+                        if name != "by_hand" and not isinstance(value, datetime)
+                    }
                     for row in connection.execute(sa.select(table))
                 ]
                 for table in tables.metadata.sorted_tables

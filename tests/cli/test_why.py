@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -123,7 +124,7 @@ def test_an_id_of_a_lead_or_a_call_and_a_phone_lead_to_the_record(told: Shop) ->
     assert {one["records"][0]["crm_id"] for one in asked} == {"1"}
     assert [one["crm_id"] for one in asked[-1]["records"]] == ["1", "4"], "who is held for sharing it as well"
     assert asked[-1]["dnc_lists"] == []
-    assert "555" not in str(asked[-1])
+    assert not re.search("555.?0001", str(asked[-1]))
 
 
 def test_what_was_changed_before_the_start_is_never_read(shop: Shop) -> None:
@@ -142,7 +143,7 @@ def test_the_text_is_for_people_with_both_times_and_warns_of_a_number_as_an_argu
     ran = told.syncd("why", "acme", "(727) 555-0001")
     assert ran.code == 0
     assert "warning: other users of this machine can read a number among the arguments" in ran.err
-    assert "555" not in ran.err + ran.out.replace("555-", "")
+    assert not re.search("727.*555.*0001", ran.err + ran.out)
     assert "taken as a phone number" in ran.out
     line = next(line for line in ran.out.splitlines() if line.endswith(f"lead {lead_id(told, 1)} created"))
     assert " EST (" in line or " EDT (" in line
