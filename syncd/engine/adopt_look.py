@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from syncd.core import adopt, mapping, model
+from syncd.core import adopt, erased, mapping, model
 from syncd.engine import planning
 from syncd.engine.parts import Context
 from syncd.sdk import errors, protocol, records
-from syncd.store import adoption, known
+from syncd.store import adoption, erasures, known
 
 LEADS = "leads"
 _COUNTED = {"key": "key", "none": "new", "review": "review"}
@@ -94,9 +94,12 @@ class Turn:
         decided = {one.crm_id for one in adoption.rows(self.ctx.db, self.client, ids).values() if one.decision}
         on_their_way = adoption.pending(self.ctx.db, self.client)
         busy = known.busy(self.ctx.db, self.client, str(self.leads.target), ids)
+        gone = erasures.erased(self.ctx.db, self.client, ids)
         todo: list[_Mapped] = []
         for record in page:
-            if record.id in linked:
+            if record.id in gone:
+                self.counts[f"skip.{erased.ERASED}"] += 1
+            elif record.id in linked:
                 self.counts["linked"] += 1
             elif record.id in decided or record.id in on_their_way:
                 self.counts["decided"] += 1

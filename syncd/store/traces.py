@@ -21,6 +21,7 @@ from syncd.store.among import among
 _intent = tables.intent
 _link = tables.link
 _decision = tables.decision
+_adopted = tables.adoption_record
 EVENTS = ("calls", "callbacks")  # streams of the dialer
 _LEADS = "dialer.leads"
 _OF_EVENTS = ("crm.calls", "crm.tasks")  # targets that these go to
@@ -90,6 +91,7 @@ def remove(connection: sa.Connection, client: str, traces: Traces, names: Names,
         removed.counts[rows.name] += connection.execute(sa.delete(rows.table).where(rows.where), rows.values).rowcount
     _positions(connection, client, traces)
     _hints(connection, client, traces.records)
+    _proposals(connection, client, traces.leads | removed.leads.keys())
     removed.counts = +removed.counts
     return removed
 
@@ -145,6 +147,7 @@ def _rows(client: str, traces: Traces, names: Names) -> Iterator[_Rows]:
         yield _Rows("decisions", _decision, "record_id", ids, _mine(_decision, client, _decision.c.pipeline.in_(of)))
     for name, table in (("phones", tables.phone), ("suppressed", tables.suppressed)):
         yield _Rows(name, table, "crm_id", records, _mine(table, client))
+    yield _Rows("adoptions", _adopted, "crm_id", records, _mine(_adopted, client))
     yield _Rows("awaited", tables.awaited, "record_id", events, _mine(tables.awaited, client))
     named = tables.backfill_record
     for role, ids in (("crm.", records), ("dialer.", events)):
@@ -198,3 +201,15 @@ def _hints(connection: sa.Connection, client: str, records: Collection[str]) -> 
     for row in rows:
         if any(row.hint.startswith(plan.shared_with(crm_id)) for crm_id in records):
             connection.execute(sa.update(_intent).where(_intent.c.id == row.id).values(hint=_FREED_HINT))
+
+
+def _proposals(connection: sa.Connection, client: str, leads: Collection[str]) -> None:
+    """One of these leads is proposed no more for the record of somebody else, who has to be decided on anew."""
+    for lead_id in leads:
+        named = sa.or_(_adopted.c.lead_id == lead_id, _adopted.c.leads.contains(json.dumps(lead_id), autoescape=True))
+        for row in connection.execute(sa.select(_adopted).where(_mine(_adopted, client, named))).all():
+            values: dict[str, object] = {"leads": json.dumps([one for one in json.loads(row.leads) if one != lead_id])}
+            if row.lead_id == lead_id:
+                values |= {"lead_id": "", "decision": "", "todo": 0, "reason": "lead_gone"}
+            mine = _mine(_adopted, client, _adopted.c.crm_id == row.crm_id)
+            connection.execute(sa.update(_adopted).where(mine).values(**values))

@@ -535,6 +535,28 @@ def test_what_came_about_since_somebody_looked_goes_too(crowded: tuple[Shop, Ite
     erase(shop, "80021", "80024")
 
 
+def test_an_adoption_forgets_them_and_never_adopts_a_lead_for_them(crowded: tuple[Shop, Iterator[str]]) -> None:
+    shop, people = crowded
+    crm_id, other = next(people), next(people)
+    lead_id = lead(shop, crm_id).lead_id
+    with closing(shop.database()) as db, db.write("test") as connection:
+        proposed = {"lead_id": str(lead_id), "decision": "adopt", "leads": json.dumps([str(lead_id), "77"]), "todo": 1}
+        for record in (crm_id, other):
+            row = {"client": "acme", "crm_id": record, "at": datetime.now(UTC), **proposed}
+            connection.execute(sa.insert(tables.adoption_record).values(**row))
+    erase(shop, crm_id)
+    nothing_is_left(shop, crm_id, lead_id, f"72755{crm_id}")
+    left = shop.query("SELECT crm_id, leads, lead_id, decision, todo, reason FROM adoption_record")
+    assert left == [(other, '["77"]', "", "", 0, "lead_gone")], "somebody has to decide anew"
+    with shop.sim.world.lock:
+        shop.sim.world.insert_lead(
+            {"list_id": "101", "phone_code": "1", "phone_number": f"72755{crm_id}", "vendor_lead_code": crm_id}
+        )
+    counts = shop.syncd("adopt", "acme", "--dry-run", "--json").json()["counts"]
+    assert counts["skip.erased"] >= 1
+    assert "key" not in counts
+
+
 def test_an_older_syncd_that_knows_no_tombstones_is_kept_from_the_store(shop: Shop) -> None:
     crowd(shop, 1)
     oldest = "SELECT value FROM meta WHERE name = 'oldest'"
