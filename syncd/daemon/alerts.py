@@ -87,8 +87,8 @@ def _streams(one: One, limits: models.Limits, now: datetime, began: datetime) ->
             found[f"{name} {stream.name} lag"] = (
                 f"{name} {stream.name}: no run has succeeded for {words(behind)}: {stream.state.last_error or 'no run'}"
             )
-        quiet = now - max(one.news_at.get(stream.name, _NEVER), _NEVER)
-        if limits.silence is not None and stream.name in one.news_at and quiet > timedelta(seconds=limits.silence):
+        quiet = now - one.news_at.get(stream.name, now)
+        if limits.silence is not None and quiet > timedelta(seconds=limits.silence):
             found[f"{name} {stream.name} silence"] = (
                 f"{name} {stream.name}: silence: nothing new has come for {words(quiet)}, though it is read"
             )

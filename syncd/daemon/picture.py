@@ -38,15 +38,15 @@ class Picture:
     clients: Sequence[One] = ()
 
 
-def take(db: Database, found: Sequence[tuple[parts.Client, model.Side]], now: datetime) -> Picture:
+def take(db: Database, found: Sequence[tuple[parts.Client, model.Side]], news: watching.News, now: datetime) -> Picture:
     """Look at the store; nothing is sent to anybody. Raises UserError where the store fails."""
     by_name: dict[str, list[parts.Client]] = {}
     for client, _ in found:
         by_name.setdefault(client.name, []).append(client)
-    return Picture(now, [_one(db, name, sets, now) for name, sets in by_name.items()])
+    return Picture(now, [_one(db, name, sets, news, now) for name, sets in by_name.items()])
 
 
-def _one(db: Database, name: str, sets: Sequence[parts.Client], now: datetime) -> One:
+def _one(db: Database, name: str, sets: Sequence[parts.Client], news: watching.News, now: datetime) -> One:
     client = sets[0]
     sides = client.sources()
     names = [str(side) for side in sides]
@@ -56,7 +56,7 @@ def _one(db: Database, name: str, sets: Sequence[parts.Client], now: datetime) -
         {str(side): min(pipe.every_seconds for pipe in client.reading(side)) for side in sides},
         frozenset(pipe.name for pipe in client.pipelines if pipe.shadow),
         watching.undelivered_since(db, name),
-        watching.news_at(db, name, names),
+        news.at(name, names),
         _budgets(sets, now),
         audited.drift if audited is not None else None,
         audited.ended_at if audited is not None else None,

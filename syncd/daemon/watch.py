@@ -19,7 +19,7 @@ from syncd.daemon import alerts, figures, picture
 from syncd.daemon.statistics import Reading
 from syncd.engine import parts
 from syncd.sdk import errors
-from syncd.store import memo
+from syncd.store import memo, watching
 from syncd.store.database import Database
 from syncd.web import metrics
 
@@ -40,6 +40,7 @@ class Watch:
     ) -> None:
         self._db, self._settings, self._found, self._readings = db, settings, found, readings
         self._told, self._figures = told, shown
+        self._news = watching.News(db)
         self._began = datetime.now(UTC)
         self._over = threading.Event()
         self._lock = threading.Lock()
@@ -75,7 +76,7 @@ class Watch:
         """Once. Never raises: whatever is wrong is logged when it is news, and looked at again next time."""
         try:
             settings = self._settings()
-            seen = picture.take(self._db, self._found(), datetime.now(UTC))
+            seen = picture.take(self._db, self._found(), self._news, datetime.now(UTC))
             with self._lock:
                 counts = dict(self._counts)
             self._figures.show(figures.of(seen, self._readings(), counts, self._began))

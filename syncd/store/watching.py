@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
@@ -13,8 +13,9 @@ from syncd.store.database import Database
 
 _intent = tables.intent
 _run = tables.run
-_LOOKED_BACK = 2000  # runs of a stream that are looked through for one that read something
+_LONGEST_RUN = timedelta(days=1)
 _NEWS = (".create", ".update", ".remove", ".hold", ".skip")
+_AGAIN = (".not_ours", ".before_start")  # counted each time that they are read: no news
 
 
 def undelivered_since(db: Database, client: str) -> datetime | None:
@@ -28,20 +29,35 @@ def undelivered_since(db: Database, client: str) -> datetime | None:
         ).scalar()
 
 
-def news_at(db: Database, client: str, streams: Sequence[str]) -> dict[str, datetime]:
-    """Stream → when the last run began that planned something new, of the newest runs; a stream without one is not in
-    it."""
-    found: dict[str, datetime] = {}
-    with db.read() as connection:
+class News:
+    """When each stream last read something new. Remembers what it has looked through, so that a look is cheap however
+    long nothing has come."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._last: dict[tuple[str, str], datetime] = {}
+        self._looked: dict[tuple[str, str], datetime] = {}
+
+    def at(self, client: str, streams: Sequence[str]) -> dict[str, datetime]:
+        """Stream → when the last run that planned something new ended, or its first run where none has; one that never
+        ran is not in it."""
         for stream in streams:
-            rows = connection.execute(
-                sa.select(_run.c.started_at, _run.c.counts)
-                .where(_run.c.client == client, _run.c.stream == stream, _run.c.ended_at.is_not(None))
-                .order_by(_run.c.started_at.desc())
-                .limit(_LOOKED_BACK)
-            )
-            for row in rows:
-                if any(mark in name for name in json.loads(row.counts) for mark in _NEWS):
-                    found[stream] = row.started_at
-                    break
-    return found
+            self._look(client, stream)
+        return {stream: self._last[client, stream] for stream in streams if (client, stream) in self._last}
+
+    def _look(self, client: str, stream: str) -> None:
+        key = (client, stream)
+        query = sa.select(_run.c.ended_at, _run.c.counts).where(
+            _run.c.client == client, _run.c.stream == stream, _run.c.ended_at.is_not(None)
+        )
+        if (looked := self._looked.get(key)) is not None:
+            query = query.where(_run.c.started_at > looked - _LONGEST_RUN, _run.c.ended_at > looked)
+        with self._db.read() as connection:
+            for row in connection.execute(query.order_by(_run.c.ended_at)):
+                if key not in self._last or any(_is_news(name) for name in json.loads(row.counts)):
+                    self._last[key] = row.ended_at
+                self._looked[key] = row.ended_at
+
+
+def _is_news(count: str) -> bool:
+    return any(mark in count for mark in _NEWS) and not count.endswith(_AGAIN)
